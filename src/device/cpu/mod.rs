@@ -1,0 +1,5 @@
+//! The CPU device: its thread pool.
+
+mod pool;
+
+pub use pool::{Task, ThreadPool};

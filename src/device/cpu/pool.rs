@@ -1,0 +1,342 @@
+//! One work-stealing thread pool for everything: nodes of a step and the loops inside kernels.
+
+use crossbeam::deque::{Injector, Steal, Stealer, Worker};
+use parking_lot::{Condvar, Mutex};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+
+/// A piece of work.
+pub type Task = Box<dyn FnOnce() + Send>;
+
+/// A fixed set of worker threads that steal work from each other.
+///
+/// [`ThreadPool::spawn`] starts a task; [`ThreadPool::parallel_for`] splits a loop. The caller of a loop
+/// always works on it itself, and idle workers join; so loops nest without deadlock and the number of
+/// running threads never exceeds the number of workers plus the callers from outside.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// let pool = tensorloom::ThreadPool::new(2);
+/// let sum = AtomicUsize::new(0);
+/// pool.parallel_for(100, &|i| { sum.fetch_add(i, Ordering::Relaxed); });
+/// assert_eq!(sum.into_inner(), 4950);
+/// ```
+pub struct ThreadPool {
+    shared: Arc<Shared>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+    threads: usize,
+}
+
+struct Shared {
+    injector: Injector<Task>,
+    /// Loops that want help; looked at before tasks, since a caller waits for them.
+    loops: Mutex<Vec<Arc<Loop>>>,
+    open_loops: AtomicUsize,
+    stealers: Vec<Stealer<Task>>,
+    sleepers: AtomicUsize,
+    sleep: Mutex<()>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+/// A running `parallel_for`.
+struct Loop {
+    /// The body, valid while `finished < jobs`: the caller does not return before.
+    body: *const (dyn Fn(usize) + Sync),
+    jobs: usize,
+    next: AtomicUsize,
+    finished: AtomicUsize,
+    panicked: AtomicBool,
+    done: Mutex<bool>,
+    all_done: Condvar,
+}
+
+// SAFETY: `body` points to a Sync closure and is only called for job numbers below `jobs`, each taken once
+// from `next`; the caller that owns the closure waits until all of them have finished.
+unsafe impl Send for Loop {}
+// SAFETY: as above; all other fields are synchronized.
+unsafe impl Sync for Loop {}
+
+impl Loop {
+    /// Takes jobs until none is left.
+    fn work(&self) {
+        loop {
+            let job = self.next.fetch_add(1, Ordering::Relaxed);
+            if job >= self.jobs {
+                return;
+            }
+            // SAFETY: a job below `jobs` is unfinished, so the caller still waits and the closure lives.
+            let body = unsafe { &*self.body };
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(job))).is_err() {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            if self.finished.fetch_add(1, Ordering::AcqRel) + 1 == self.jobs {
+                *self.done.lock() = true;
+                self.all_done.notify_all();
+            }
+        }
+    }
+    fn exhausted(&self) -> bool {
+        self.next.load(Ordering::Relaxed) >= self.jobs
+    }
+}
+
+thread_local! {
+    static LOCAL: RefCell<Option<(Weak<Shared>, Worker<Task>)>> = const { RefCell::new(None) };
+}
+
+impl ThreadPool {
+    /// A pool of that many workers; 0 means one for each core.
+    pub fn new(threads: usize) -> Arc<ThreadPool> {
+        let threads = if threads == 0 {
+            std::thread::available_parallelism().map_or(1, |n| n.get())
+        } else {
+            threads
+        };
+        let workers: Vec<Worker<Task>> = (0..threads).map(|_| Worker::new_lifo()).collect();
+        let shared = Arc::new(Shared {
+            injector: Injector::new(),
+            loops: Mutex::new(Vec::new()),
+            open_loops: AtomicUsize::new(0),
+            stealers: workers.iter().map(Worker::stealer).collect(),
+            sleepers: AtomicUsize::new(0),
+            sleep: Mutex::new(()),
+            wake: Condvar::new(),
+            stop: AtomicBool::new(false),
+        });
+        let handles = workers
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, worker)| {
+                let shared = shared.clone();
+                std::thread::Builder::new()
+                    .name(format!("tensorloom-{i}"))
+                    .spawn(move || run_worker(shared, worker))
+                    .ok()
+            })
+            .collect();
+        Arc::new(ThreadPool {
+            shared,
+            handles: Mutex::new(handles),
+            threads,
+        })
+    }
+
+    /// The number of workers.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Starts a task on some worker.
+    pub fn spawn(&self, task: Task) {
+        let rest = LOCAL.with(|l| match &*l.borrow() {
+            Some((pool, worker)) if pool.as_ptr() == Arc::as_ptr(&self.shared) => {
+                worker.push(task);
+                None
+            }
+            _ => Some(task),
+        });
+        if let Some(task) = rest {
+            self.shared.injector.push(task);
+        }
+        self.shared.wake_one();
+    }
+
+    /// Calls `body(0)` … `body(jobs - 1)`, each once, on the calling thread and on idle workers, and
+    /// returns when all have returned. Which thread runs a job is not defined; so results are
+    /// reproducible exactly when jobs write to separate places and `jobs` does not depend on the threads.
+    ///
+    /// # Panics
+    /// When a body panicked (on the caller's thread, after all jobs are done).
+    pub fn parallel_for(&self, jobs: usize, body: &(dyn Fn(usize) + Sync)) {
+        if jobs == 0 {
+            return;
+        }
+        if jobs == 1 || self.threads == 1 {
+            for job in 0..jobs {
+                body(job);
+            }
+            return;
+        }
+        // SAFETY: only the lifetime is extended; this function returns after the last use (see `Loop`).
+        let body: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(body) };
+        let state = Arc::new(Loop {
+            body,
+            jobs,
+            next: AtomicUsize::new(0),
+            finished: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+            done: Mutex::new(false),
+            all_done: Condvar::new(),
+        });
+        self.shared.loops.lock().push(state.clone());
+        self.shared.open_loops.fetch_add(1, Ordering::SeqCst);
+        for _ in 0..(jobs - 1).min(self.threads) {
+            self.shared.wake_one();
+        }
+        state.work();
+        {
+            let mut loops = self.shared.loops.lock();
+            if let Some(i) = loops.iter().position(|l| Arc::ptr_eq(l, &state)) {
+                loops.swap_remove(i);
+                self.shared.open_loops.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        // The rest of the jobs are short and run elsewhere: spin a little before sleeping.
+        let mut spins = 0;
+        while state.finished.load(Ordering::Acquire) < jobs {
+            spins += 1;
+            if spins < 2000 {
+                std::hint::spin_loop();
+                continue;
+            }
+            let mut done = state.done.lock();
+            while !*done {
+                state.all_done.wait(&mut done);
+            }
+        }
+        if state.panicked.load(Ordering::Relaxed) {
+            panic!("a parallel loop's body panicked");
+        }
+    }
+
+    /// Splits `0..items` into blocks of `block` items and calls `body(start, end)` for each, in parallel.
+    ///
+    /// The blocks depend only on `items` and `block`, so a reduction over them is reproducible.
+    pub fn for_blocks(&self, items: usize, block: usize, body: &(dyn Fn(usize, usize) + Sync)) {
+        let block = block.max(1);
+        let jobs = items.div_ceil(block);
+        self.parallel_for(jobs, &|job| {
+            body(job * block, ((job + 1) * block).min(items))
+        });
+    }
+}
+
+impl Drop for ThreadPool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        {
+            let _guard = self.shared.sleep.lock();
+            self.shared.wake.notify_all();
+        }
+        let me = std::thread::current().id();
+        for handle in self.handles.lock().drain(..) {
+            // The last owner may be a task on a worker itself: that one cannot wait for its own end.
+            if handle.thread().id() != me {
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn wake_one(&self) {
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            let _guard = self.sleep.lock();
+            self.wake.notify_one();
+        }
+    }
+    fn find_loop(&self) -> Option<Arc<Loop>> {
+        if self.open_loops.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let mut loops = self.loops.lock();
+        while let Some(l) = loops.last() {
+            if !l.exhausted() {
+                return Some(l.clone());
+            }
+            loops.pop();
+            self.open_loops.fetch_sub(1, Ordering::SeqCst);
+        }
+        None
+    }
+    fn find_task(&self) -> Option<Task> {
+        let own = LOCAL.with(|l| l.borrow().as_ref().and_then(|(_, w)| w.pop()));
+        if own.is_some() {
+            return own;
+        }
+        loop {
+            let mut retry = false;
+            let from_injector = LOCAL.with(|l| match &*l.borrow() {
+                Some((_, w)) => self.injector.steal_batch_and_pop(w),
+                None => self.injector.steal(),
+            });
+            match from_injector {
+                Steal::Success(t) => return Some(t),
+                Steal::Retry => retry = true,
+                Steal::Empty => {}
+            }
+            for s in &self.stealers {
+                match s.steal() {
+                    Steal::Success(t) => return Some(t),
+                    Steal::Retry => retry = true,
+                    Steal::Empty => {}
+                }
+            }
+            if !retry {
+                return None;
+            }
+        }
+    }
+    fn is_idle(&self) -> bool {
+        self.open_loops.load(Ordering::SeqCst) == 0
+            && self.injector.is_empty()
+            && self.stealers.iter().all(Stealer::is_empty)
+    }
+}
+
+fn run_worker(shared: Arc<Shared>, worker: Worker<Task>) {
+    LOCAL.with(|l| *l.borrow_mut() = Some((Arc::downgrade(&shared), worker)));
+    let mut idle = 0;
+    while !shared.stop.load(Ordering::SeqCst) {
+        if let Some(l) = shared.find_loop() {
+            idle = 0;
+            l.work();
+        } else if let Some(task) = shared.find_task() {
+            idle = 0;
+            // A task that panics must not take its worker away from the others.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(task));
+        } else if idle < 200 {
+            idle += 1;
+            std::hint::spin_loop();
+        } else {
+            let mut guard = shared.sleep.lock();
+            shared.sleepers.fetch_add(1, Ordering::SeqCst);
+            if shared.is_idle() && !shared.stop.load(Ordering::SeqCst) {
+                shared.wake.wait(&mut guard);
+            }
+            shared.sleepers.fetch_sub(1, Ordering::SeqCst);
+            idle = 0;
+        }
+    }
+    LOCAL.with(|l| l.borrow_mut().take());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_nest_inside_tasks() {
+        let pool = ThreadPool::new(3);
+        let total = Arc::new(AtomicUsize::new(0));
+        let (tx, rx) = std::sync::mpsc::channel();
+        for _ in 0..50 {
+            let (pool2, total, tx) = (pool.clone(), total.clone(), tx.clone());
+            pool.spawn(Box::new(move || {
+                pool2.parallel_for(20, &|i| {
+                    pool2.parallel_for(5, &|_| {
+                        total.fetch_add(i, Ordering::Relaxed);
+                    });
+                });
+                tx.send(()).unwrap();
+            }));
+        }
+        for _ in 0..50 {
+            rx.recv().unwrap();
+        }
+        assert_eq!(total.load(Ordering::Relaxed), 50 * 190 * 5);
+    }
+}

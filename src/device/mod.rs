@@ -1,0 +1,3 @@
+//! Devices: the CPU's thread pool and buffers.
+
+pub mod cpu;
