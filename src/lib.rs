@@ -5,6 +5,7 @@ pub mod def;
 pub mod device;
 pub mod dtype;
 pub mod error;
+pub mod proto;
 pub mod shape;
 pub mod tensor;
 

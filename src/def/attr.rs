@@ -1,6 +1,8 @@
 //! Attribute values.
 
+use super::InvalidAttr;
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::shape::PartialShape;
 use crate::tensor::Tensor;
 use std::collections::BTreeMap;
@@ -45,6 +47,8 @@ pub enum AttrValue {
     ShapeList(Vec<PartialShape>),
     TensorList(Vec<Tensor>),
     FuncList(Vec<(String, BTreeMap<String, AttrValue>)>),
+    /// What a file holds but cannot be used; see [`AttrValue::check`].
+    Invalid(Box<InvalidAttr>),
 }
 
 impl AttrValue {
@@ -69,6 +73,23 @@ impl AttrValue {
             AttrValue::ShapeList(_) => "list(shape)",
             AttrValue::TensorList(_) => "list(tensor)",
             AttrValue::FuncList(_) => "list(func)",
+            AttrValue::Invalid(v) => v.kind,
+        }
+    }
+
+    /// Fails where a file gave something that cannot be used, be it deep inside a function's attributes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` (or `ResourceExhausted` for a tensor that is too large) that says what is wrong.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            AttrValue::Invalid(v) => Err(v.error.clone()),
+            AttrValue::Func(_, attrs) => attrs.values().try_for_each(AttrValue::check),
+            AttrValue::FuncList(list) => list
+                .iter()
+                .flat_map(|(_, attrs)| attrs.values())
+                .try_for_each(AttrValue::check),
+            _ => Ok(()),
         }
     }
 }
@@ -100,6 +121,7 @@ impl PartialEq for AttrValue {
                 a.len() == b.len() && a.iter().zip(b).all(|(x, y)| same_tensor(x, y))
             }
             (FuncList(a), FuncList(b)) => a == b,
+            (Invalid(a), Invalid(b)) => a == b,
             _ => false,
         }
     }

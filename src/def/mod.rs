@@ -1,8 +1,10 @@
 //! Graph definitions as data: nodes, attributes, graphs. No graph logic here.
 
 mod attr;
+mod kept;
 
 pub use attr::{AttrValue, TypeRef};
+pub use kept::{InvalidAttr, Kept};
 
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -20,6 +22,8 @@ pub struct NodeDef {
     pub device: String,
     /// The attributes.
     pub attr: BTreeMap<String, AttrValue>,
+    /// What a file said besides; leave it to `Default` for a node of your own.
+    pub kept: Kept,
 }
 
 /// The versions that a graph was made for.
@@ -40,6 +44,8 @@ pub struct GraphDef {
     pub node: Vec<NodeDef>,
     /// The versions.
     pub versions: VersionDef,
+    /// What a file said besides: the function library, debug info.
+    pub kept: Kept,
 }
 
 /// The graph version that this crate writes and reads (TensorFlow 2.19.1).
