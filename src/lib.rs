@@ -6,6 +6,7 @@ pub mod device;
 pub mod dtype;
 pub mod error;
 pub mod proto;
+pub mod io;
 pub mod shape;
 pub mod tensor;
 

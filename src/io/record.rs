@@ -1,0 +1,582 @@
+//! TFRecord files: length and payload, each with a masked checksum; plain or as one ZLIB or GZIP stream.
+
+use super::crc;
+use crate::error::{Error, Result};
+use flate2::Compression as Level;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes before the payload: the length and its checksum.
+const HEADER: usize = 12;
+/// Bytes after the payload: its checksum.
+const FOOTER: usize = 4;
+/// No deflate stream expands by more than this.
+const MAX_EXPANSION: u64 = 1032;
+
+/// How a whole stream is compressed (`compression_type` of the reader ops).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// As it is.
+    #[default]
+    None,
+    /// A zlib stream.
+    Zlib,
+    /// A gzip file.
+    Gzip,
+}
+
+impl Compression {
+    /// The compression of that name: `""` (or `"NONE"`), `"ZLIB"`, `"GZIP"`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another name.
+    pub fn from_name(name: &str) -> Result<Compression> {
+        match name {
+            "" | "NONE" => Ok(Compression::None),
+            "ZLIB" => Ok(Compression::Zlib),
+            "GZIP" => Ok(Compression::Gzip),
+            _ => Err(Error::invalid_argument(format!(
+                "Unsupported compression_type: {name}"
+            ))),
+        }
+    }
+}
+
+/// Opens a file as a stream of its uncompressed bytes.
+///
+/// # Errors
+/// What the file system says, as `<path>; <reason>`.
+pub fn open_stream(
+    path: impl AsRef<Path>,
+    compression: Compression,
+) -> Result<Box<dyn Read + Send>> {
+    let path = path.as_ref();
+    let file = open(path)?;
+    Ok(decode(file, compression))
+}
+
+fn open(path: &Path) -> Result<File> {
+    let at = |e: std::io::Error| Error::io(path, &e);
+    let file = File::open(path).map_err(at)?;
+    if file.metadata().map_err(at)?.is_dir() {
+        return Err(Error::failed_precondition(format!(
+            "{}; Is a directory",
+            path.display()
+        )));
+    }
+    Ok(file)
+}
+
+fn decode(file: File, compression: Compression) -> Box<dyn Read + Send> {
+    let file = BufReader::with_capacity(256 << 10, file);
+    match compression {
+        Compression::None => Box::new(file),
+        Compression::Zlib => Box::new(BufReader::new(ZlibDecoder::new(file))),
+        Compression::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(file))),
+    }
+}
+
+/// Reads the records of a file in order.
+///
+/// ```
+/// use tensorloom::io::{Compression, RecordReader, RecordWriter};
+/// let mut bytes = Vec::new();
+/// let mut writer = RecordWriter::new(&mut bytes, Compression::None);
+/// writer.write(b"abc").unwrap();
+/// writer.finish().unwrap();
+/// let path = std::env::temp_dir().join(format!("tensorloom-record-doc-{}", std::process::id()));
+/// std::fs::write(&path, bytes).unwrap();
+/// let mut reader = RecordReader::open(&path, Compression::None).unwrap();
+/// assert_eq!(reader.read().unwrap().as_deref(), Some(&b"abc"[..]));
+/// assert_eq!(reader.read().unwrap(), None);
+/// # std::fs::remove_file(path).unwrap();
+/// ```
+pub struct RecordReader {
+    source: Source,
+    path: PathBuf,
+    compression: Compression,
+    offset: u64,
+    /// The size of the file when last looked at.
+    size: u64,
+}
+
+enum Source {
+    Plain(BufReader<File>),
+    Stream(Box<dyn Read + Send>),
+}
+
+impl RecordReader {
+    /// Opens a file at its first record.
+    ///
+    /// # Errors
+    /// What the file system says (`NotFound "<path>; No such file or directory"`).
+    pub fn open(path: impl AsRef<Path>, compression: Compression) -> Result<RecordReader> {
+        let path = path.as_ref();
+        let file = open(path)?;
+        let size = file.metadata().map_err(|e| Error::io(path, &e))?.len();
+        let source = match compression {
+            Compression::None => Source::Plain(BufReader::with_capacity(256 << 10, file)),
+            _ => Source::Stream(decode(file, compression)),
+        };
+        Ok(RecordReader {
+            source,
+            path: path.to_path_buf(),
+            compression,
+            offset: 0,
+            size,
+        })
+    }
+
+    /// Where the next record begins, in bytes of the uncompressed stream.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Goes to the record that begins at `offset` of the uncompressed stream.
+    ///
+    /// # Errors
+    /// `OutOfRange` beyond the end; what the file system says.
+    pub fn seek(&mut self, offset: u64) -> Result<()> {
+        let at = |path: &Path, e: std::io::Error| Error::io(path, &e);
+        match &mut self.source {
+            Source::Plain(file) => {
+                let size = file
+                    .get_ref()
+                    .metadata()
+                    .map_err(|e| at(&self.path, e))?
+                    .len();
+                if offset > size {
+                    return Err(Error::out_of_range("eof"));
+                }
+                file.seek(SeekFrom::Start(offset))
+                    .map_err(|e| at(&self.path, e))?;
+            }
+            Source::Stream(stream) => {
+                if offset < self.offset {
+                    *stream = open_stream(&self.path, self.compression)?;
+                    self.offset = 0;
+                }
+                let skip = offset - self.offset;
+                let skipped = std::io::copy(&mut stream.take(skip), &mut std::io::sink())
+                    .map_err(|e| broken(&self.path, &e))?;
+                if skipped < skip {
+                    self.offset += skipped;
+                    return Err(Error::out_of_range("eof"));
+                }
+            }
+        }
+        self.offset = offset;
+        Ok(())
+    }
+
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// `DataLoss` ("truncated record at N", "corrupted record at N"). The reader then stays where it was, so a
+    /// plain file that is still being written can be read on later.
+    pub fn read(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut record = Vec::new();
+        Ok(self.read_into(&mut record)?.then_some(record))
+    }
+
+    /// As [`RecordReader::read`], into a buffer that is replaced; false at the end.
+    ///
+    /// # Errors
+    /// As [`RecordReader::read`].
+    pub fn read_into(&mut self, record: &mut Vec<u8>) -> Result<bool> {
+        let start = self.offset;
+        let result = self.read_here(record);
+        if let (Err(_), Source::Plain(file)) = (&result, &mut self.source) {
+            self.offset = start;
+            file.seek(SeekFrom::Start(start))
+                .map_err(|e| Error::io(&self.path, &e))?;
+        }
+        result
+    }
+
+    fn read_here(&mut self, record: &mut Vec<u8>) -> Result<bool> {
+        let start = self.offset;
+        let mut header = [0u8; HEADER];
+        let got = self.fill(&mut header)?;
+        if got == 0 {
+            return Ok(false);
+        }
+        if got < HEADER {
+            return Err(Error::data_loss(format!("truncated record at {start}")));
+        }
+        let (length, length_crc) = header.split_at(8);
+        if crc::mask(crc::value(length)) != le32(length_crc) {
+            let hint = match start {
+                0 => " (Is this even a TFRecord file?)",
+                _ => "",
+            };
+            return Err(Error::data_loss(format!(
+                "corrupted record at {start}{hint}"
+            )));
+        }
+        let length = length
+            .iter()
+            .rev()
+            .fold(0u64, |n, b| n << 8 | u64::from(*b));
+        // A length with a sound checksum may still be a lie: nothing is allocated that the file cannot fill.
+        let truncated = || {
+            Error::data_loss(format!(
+                "truncated record at {start}' failed with Read less bytes than requested"
+            ))
+        };
+        let mut bound = self.bound(start);
+        if length.saturating_add(FOOTER as u64) > bound {
+            // The file may have grown since.
+            let meta = match &self.source {
+                Source::Plain(file) => file.get_ref().metadata(),
+                Source::Stream(_) => std::fs::metadata(&self.path),
+            };
+            self.size = meta.map_err(|e| Error::io(&self.path, &e))?.len();
+            bound = self.bound(start);
+        }
+        let wanted = length.checked_add(FOOTER as u64).filter(|n| *n <= bound);
+        let wanted = wanted.ok_or_else(truncated)?;
+        record.clear();
+        let got = self.fill_vec(record, wanted)?;
+        if got < wanted {
+            return Err(truncated());
+        }
+        let payload = record.len() - FOOTER;
+        if crc::mask(crc::value(&record[..payload])) != le32(&record[payload..]) {
+            return Err(Error::data_loss(format!(
+                "corrupted record at {}",
+                start + HEADER as u64
+            )));
+        }
+        record.truncate(payload);
+        self.offset = start + HEADER as u64 + wanted;
+        Ok(true)
+    }
+
+    /// The most bytes that can follow `start`.
+    fn bound(&self, start: u64) -> u64 {
+        match self.compression {
+            Compression::None => self.size.saturating_sub(start),
+            _ => self.size.saturating_mul(MAX_EXPANSION),
+        }
+    }
+
+    /// Reads until `out` is full or the stream ends.
+    fn fill(&mut self, out: &mut [u8]) -> Result<usize> {
+        let mut got = 0;
+        while got < out.len() {
+            match self.stream().read(&mut out[got..]) {
+                Ok(0) => break,
+                Ok(n) => got += n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) if ends_early(&e) => break,
+                Err(e) => return Err(broken(&self.path, &e)),
+            }
+        }
+        Ok(got)
+    }
+
+    /// Appends up to `wanted` bytes; memory grows with what really arrives.
+    fn fill_vec(&mut self, out: &mut Vec<u8>, wanted: u64) -> Result<u64> {
+        if let (Source::Plain(_), Ok(n)) = (&self.source, usize::try_from(wanted)) {
+            out.try_reserve_exact(n).map_err(|_| {
+                Error::resource_exhausted(format!("OOM when reading a record of {n} bytes"))
+            })?;
+        }
+        match self.stream().take(wanted).read_to_end(out) {
+            Ok(n) => Ok(n as u64),
+            Err(e) if ends_early(&e) => Ok(out.len() as u64),
+            Err(e) => Err(broken(&self.path, &e)),
+        }
+    }
+
+    fn stream(&mut self) -> &mut dyn Read {
+        match &mut self.source {
+            Source::Plain(file) => file,
+            Source::Stream(stream) => stream,
+        }
+    }
+}
+
+impl std::fmt::Debug for RecordReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "RecordReader({} at {})",
+            self.path.display(),
+            self.offset
+        )
+    }
+}
+
+impl Iterator for RecordReader {
+    type Item = Result<Vec<u8>>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+fn ends_early(e: &std::io::Error) -> bool {
+    e.kind() == std::io::ErrorKind::UnexpectedEof
+}
+
+/// A fault of the compressed stream is lost data; anything else is the file system's.
+fn broken(path: &Path, e: &std::io::Error) -> Error {
+    use std::io::ErrorKind as K;
+    match e.kind() {
+        K::InvalidInput | K::InvalidData | K::Other => {
+            Error::data_loss(format!("inflate() failed: {e}"))
+        }
+        _ => Error::io(path, e),
+    }
+}
+
+fn le32(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0u32, |n, b| n << 8 | u32::from(*b))
+}
+
+/// Writes records to a stream.
+pub struct RecordWriter<W: Write>(Sink<W>);
+
+enum Sink<W: Write> {
+    Plain(W),
+    Zlib(ZlibEncoder<W>),
+    Gzip(GzEncoder<W>),
+}
+
+impl<W: Write> RecordWriter<W> {
+    /// A writer onto `out`.
+    pub fn new(out: W, compression: Compression) -> RecordWriter<W> {
+        RecordWriter(match compression {
+            Compression::None => Sink::Plain(out),
+            Compression::Zlib => Sink::Zlib(ZlibEncoder::new(out, Level::default())),
+            Compression::Gzip => Sink::Gzip(GzEncoder::new(out, Level::default())),
+        })
+    }
+
+    fn sink(&mut self) -> &mut dyn Write {
+        match &mut self.0 {
+            Sink::Plain(w) => w,
+            Sink::Zlib(w) => w,
+            Sink::Gzip(w) => w,
+        }
+    }
+
+    /// Appends one record.
+    ///
+    /// # Errors
+    /// What the stream says.
+    pub fn write(&mut self, payload: &[u8]) -> std::io::Result<()> {
+        let length = (payload.len() as u64).to_le_bytes();
+        let mut header = [0u8; HEADER];
+        header[..8].copy_from_slice(&length);
+        header[8..].copy_from_slice(&crc::mask(crc::value(&length)).to_le_bytes());
+        let footer = crc::mask(crc::value(payload)).to_le_bytes();
+        let sink = self.sink();
+        sink.write_all(&header)?;
+        sink.write_all(payload)?;
+        sink.write_all(&footer)
+    }
+
+    /// Brings what was written so far to the stream's own destination.
+    ///
+    /// # Errors
+    /// What the stream says.
+    pub fn flush(&mut self) -> std::io::Result<()> {
+        self.sink().flush()
+    }
+
+    /// Ends the stream (a compressed one needs it) and gives back what it was written to.
+    ///
+    /// # Errors
+    /// What the stream says.
+    pub fn finish(self) -> std::io::Result<W> {
+        let mut out = match self.0 {
+            Sink::Plain(w) => w,
+            Sink::Zlib(w) => w.finish()?,
+            Sink::Gzip(w) => w.finish()?,
+        };
+        out.flush()?;
+        Ok(out)
+    }
+
+    /// What it writes to.
+    pub fn get_ref(&self) -> &W {
+        match &self.0 {
+            Sink::Plain(w) => w,
+            Sink::Zlib(w) => w.get_ref(),
+            Sink::Gzip(w) => w.get_ref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+    use crate::io::testing::{TempDir, damages, hex};
+
+    const GOLDEN: &str = "0300000000000000 b099490e 616263 6e57f121 0000000000000000 29039807 d8ea82a2 \
+                          0200000000000000 78270b34 7879 e59edc80";
+
+    fn written(compression: Compression) -> Vec<u8> {
+        let mut w = RecordWriter::new(Vec::new(), compression);
+        for r in [&b"abc"[..], b"", b"xy"] {
+            w.write(r).unwrap();
+        }
+        w.finish().unwrap()
+    }
+
+    fn read_all(path: &Path, compression: Compression) -> (Vec<Vec<u8>>, Option<Error>) {
+        let mut reader = RecordReader::open(path, compression).unwrap();
+        let mut records = Vec::new();
+        loop {
+            match reader.read() {
+                Ok(Some(r)) => records.push(r),
+                Ok(None) => return (records, None),
+                Err(e) => return (records, Some(e)),
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_tensorflows() {
+        assert_eq!(written(Compression::None), hex(GOLDEN));
+    }
+
+    #[test]
+    fn records_and_offsets_come_back() {
+        let dir = TempDir::new("record");
+        for c in [Compression::None, Compression::Zlib, Compression::Gzip] {
+            let path = dir.path("r");
+            std::fs::write(&path, written(c)).unwrap();
+            let mut reader = RecordReader::open(&path, c).unwrap();
+            let mut offsets = vec![reader.offset()];
+            while reader.read().unwrap().is_some() {
+                offsets.push(reader.offset());
+            }
+            assert_eq!(offsets, [0, 19, 35, 53]);
+            reader.seek(35).unwrap();
+            assert_eq!(reader.read().unwrap().unwrap(), b"xy");
+            reader.seek(19).unwrap();
+            assert_eq!(reader.read().unwrap().unwrap(), b"");
+            reader.seek(53).unwrap();
+            assert_eq!(reader.read().unwrap(), None);
+            assert_eq!(reader.seek(54).unwrap_err().code(), Code::OutOfRange);
+        }
+    }
+
+    #[test]
+    fn truncation_anywhere_is_told_with_the_records_start() {
+        let dir = TempDir::new("record-cut");
+        let whole = hex(GOLDEN);
+        for n in 0..=whole.len() {
+            let path = dir.path("r");
+            std::fs::write(&path, &whole[..n]).unwrap();
+            let (records, error) = read_all(&path, Compression::None);
+            let starts = [0, 19, 35, 53];
+            let complete = starts.iter().filter(|s| **s <= n).count() - 1;
+            assert_eq!(records.len(), complete);
+            match error {
+                None => assert!(starts.contains(&n), "{n}"),
+                Some(e) => {
+                    assert_eq!(e.code(), Code::DataLoss);
+                    let start = starts[complete];
+                    let suffix = match n - start < HEADER {
+                        true => "",
+                        false => "' failed with Read less bytes than requested",
+                    };
+                    assert_eq!(e.message(), format!("truncated record at {start}{suffix}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found_and_placed() {
+        let dir = TempDir::new("record-flip");
+        let whole = hex(GOLDEN);
+        for i in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[i] ^= 0x10;
+            let path = dir.path("r");
+            std::fs::write(&path, &bytes).unwrap();
+            let (_, error) = read_all(&path, Compression::None);
+            let at = [0, 12, 19, 31, 35, 47]
+                .into_iter()
+                .rfind(|s| *s <= i)
+                .unwrap();
+            let hint = if at == 0 {
+                " (Is this even a TFRecord file?)"
+            } else {
+                ""
+            };
+            assert_eq!(
+                error.unwrap().message(),
+                format!("corrupted record at {at}{hint}")
+            );
+        }
+    }
+
+    #[test]
+    fn row_161_a_huge_length_allocates_nothing() {
+        let dir = TempDir::new("record-huge");
+        for length in [1u64 << 20, 1 << 40, u64::MAX - 3, u64::MAX] {
+            let mut bytes = length.to_le_bytes().to_vec();
+            let crc = crc::mask(crc::value(&bytes)).to_le_bytes();
+            bytes.extend(crc);
+            bytes.extend(b"only this");
+            for c in [Compression::None, Compression::Zlib, Compression::Gzip] {
+                let mut w = RecordWriter::new(Vec::new(), c);
+                w.sink().write_all(&bytes).unwrap();
+                let path = dir.path("r");
+                std::fs::write(&path, w.finish().unwrap()).unwrap();
+                let (records, error) = read_all(&path, c);
+                let error = error.unwrap();
+                assert!(records.is_empty());
+                assert!(error.message().starts_with("truncated record at 0"));
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_streams_never_panic_and_never_lie() {
+        let dir = TempDir::new("record-damage");
+        for c in [Compression::None, Compression::Zlib, Compression::Gzip] {
+            for bytes in damages(&written(c)) {
+                let path = dir.path("r");
+                std::fs::write(&path, bytes).unwrap();
+                let (records, _) = read_all(&path, c);
+                let truth: [&[u8]; 3] = [b"abc", b"", b"xy"];
+                assert!(truth.iter().zip(&records).all(|(a, b)| a == b));
+            }
+        }
+    }
+
+    #[test]
+    fn a_growing_file_is_read_on() {
+        let dir = TempDir::new("record-grow");
+        let path = dir.path("r");
+        let whole = hex(GOLDEN);
+        std::fs::write(&path, &whole[..25]).unwrap();
+        let mut reader = RecordReader::open(&path, Compression::None).unwrap();
+        assert_eq!(reader.read().unwrap().unwrap(), b"abc");
+        assert_eq!(reader.read().unwrap_err().code(), Code::DataLoss);
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(reader.read().unwrap().unwrap(), b"");
+        assert_eq!(reader.read().unwrap().unwrap(), b"xy");
+        assert_eq!(reader.read().unwrap(), None);
+    }
+
+    #[test]
+    fn names_of_compressions_and_missing_files() {
+        assert_eq!(Compression::from_name("GZIP").unwrap(), Compression::Gzip);
+        assert!(Compression::from_name("LZ4").is_err());
+        let e = RecordReader::open("/nonexistent/r", Compression::None).unwrap_err();
+        assert_eq!(e.code(), Code::NotFound);
+        assert_eq!(e.message(), "/nonexistent/r; No such file or directory");
+    }
+}
