@@ -5,13 +5,27 @@ pub mod def;
 pub mod device;
 pub mod dtype;
 pub mod error;
-pub mod proto;
+pub mod grad;
+pub mod graph;
 pub mod io;
+pub mod kernel;
+pub mod op;
+#[path = "../ops/mod.rs"]
+pub mod ops;
+pub mod proto;
+pub mod registry;
+pub mod resource;
+pub mod runtime;
 pub mod shape;
 pub mod tensor;
 
+pub use def::AttrValue;
 pub use device::cpu::ThreadPool;
 pub use dtype::{DType, Element};
 pub use error::{Code, Error, Result};
+pub use grad::{Gradient, GradientOptions, IndexedSlices};
+pub use graph::{Graph, ImportOptions, NodeRef, Operand, Output, Scope};
+pub use op::Attrs;
+pub use registry::{OpEntry, Registry};
 pub use shape::{PartialShape, Shape};
 pub use tensor::{Bytes, ResourceHandle, Tensor};

@@ -1,0 +1,310 @@
+//! What a kernel sees of its node, its step and its device, and how it takes inputs and gives outputs.
+
+use super::Cancellation;
+use crate::device::cpu::ThreadPool;
+use crate::dtype::{DType, Element};
+use crate::error::{Error, Result};
+use crate::resource::{Resource, Resources, Variable};
+use crate::shape::Shape;
+use crate::tensor::{ResourceHandle, Tensor};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// What travels along an edge.
+#[derive(Clone)]
+pub enum Value {
+    /// A tensor.
+    Tensor(Tensor),
+    /// A reference to a variable.
+    Ref(Arc<Variable>),
+}
+
+impl From<Tensor> for Value {
+    fn from(t: Tensor) -> Value {
+        Value::Tensor(t)
+    }
+}
+
+/// The node that a kernel computes.
+#[derive(Debug, Clone)]
+pub struct NodeInfo {
+    /// Its name.
+    pub name: String,
+    /// Its op type.
+    pub op: String,
+    /// The full name of its device.
+    pub device: String,
+}
+
+/// What a device offers to kernels.
+pub struct Env {
+    /// The thread pool for loops inside kernels.
+    pub pool: Arc<ThreadPool>,
+    /// Variables, queues, readers.
+    pub resources: Arc<Resources>,
+    /// The full name of the device.
+    pub device: String,
+}
+
+/// One run of a graph.
+pub struct Step {
+    /// Its number, unique in the process.
+    pub id: u64,
+    /// Its cancellation.
+    pub cancellation: Cancellation,
+}
+
+/// The view of one call of a kernel.
+pub struct OpContext<'a> {
+    /// The node.
+    pub node: &'a NodeInfo,
+    /// The device.
+    pub env: &'a Arc<Env>,
+    /// The step.
+    pub step: &'a Arc<Step>,
+    inputs: &'a mut [Option<Value>],
+    outputs: &'a mut [Option<Value>],
+}
+
+impl<'a> OpContext<'a> {
+    /// A view over inputs and outputs that live with the caller.
+    pub fn new(
+        node: &'a NodeInfo,
+        env: &'a Arc<Env>,
+        step: &'a Arc<Step>,
+        inputs: &'a mut [Option<Value>],
+        outputs: &'a mut [Option<Value>],
+    ) -> OpContext<'a> {
+        OpContext {
+            node,
+            env,
+            step,
+            inputs,
+            outputs,
+        }
+    }
+
+    /// The thread pool.
+    pub fn pool(&self) -> &'a ThreadPool {
+        &self.env.pool
+    }
+    /// The number of inputs.
+    pub fn num_inputs(&self) -> usize {
+        self.inputs.len()
+    }
+    /// The number of outputs.
+    pub fn num_outputs(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// An input tensor. (An input by reference gives a snapshot: use [`OpContext::variable`] to change it.)
+    ///
+    /// # Errors
+    /// `Internal` when there is none of that number, or it was taken.
+    pub fn input(&self, i: usize) -> Result<&Tensor> {
+        match self.inputs.get(i) {
+            Some(Some(Value::Tensor(t))) => Ok(t),
+            Some(Some(Value::Ref(_))) => Err(Error::internal(format!(
+                "input {i} is a reference, not a tensor"
+            ))),
+            _ => Err(Error::internal(format!("there is no input {i}"))),
+        }
+    }
+    /// The elements of an input tensor.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it has another element type.
+    pub fn data<T: Element>(&self, i: usize) -> Result<&[T]> {
+        self.input(i)?.data()
+    }
+    /// A scalar input's value.
+    ///
+    /// # Errors
+    /// `InvalidArgument` "`name` must be a scalar" when it is not.
+    pub fn scalar<T: Element>(&self, i: usize, name: &str) -> Result<T> {
+        let t = self.input(i)?;
+        if !t.shape().is_scalar() {
+            return Err(Error::invalid_argument(format!(
+                "{name} must be a scalar, got shape {}",
+                t.shape()
+            )));
+        }
+        t.to_scalar()
+    }
+    /// Takes an input out of the context: its buffer is then the kernel's to reuse when it is unique.
+    ///
+    /// # Errors
+    /// `Internal` when there is none of that number, or it was taken.
+    pub fn take_input(&mut self, i: usize) -> Result<Tensor> {
+        match self.inputs.get_mut(i).and_then(Option::take) {
+            Some(Value::Tensor(t)) => Ok(t),
+            Some(v) => {
+                self.inputs[i] = Some(v);
+                Err(Error::internal(format!(
+                    "input {i} is a reference, not a tensor"
+                )))
+            }
+            None => Err(Error::internal(format!("there is no input {i}"))),
+        }
+    }
+    /// Takes an input as it is, tensor or reference.
+    ///
+    /// # Errors
+    /// `Internal` when there is none of that number, or it was taken.
+    pub fn take_value(&mut self, i: usize) -> Result<Value> {
+        self.inputs
+            .get_mut(i)
+            .and_then(Option::take)
+            .ok_or_else(|| Error::internal(format!("there is no input {i}")))
+    }
+    /// A tensor for the output: the buffer of the first input among `candidates` that is unique and has this
+    /// shape and type (that input is then gone), or a new one. Its elements are unspecified, except that a
+    /// reused buffer holds the input's.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` when there is no memory.
+    pub fn forward_or_alloc(
+        &mut self,
+        candidates: &[usize],
+        dtype: DType,
+        shape: &Shape,
+    ) -> Result<(Tensor, Option<usize>)> {
+        for &i in candidates {
+            if let Some(Some(Value::Tensor(t))) = self.inputs.get(i)
+                && t.dtype() == dtype
+                && t.shape() == shape
+                && t.is_unique()
+            {
+                return Ok((self.take_input(i)?, Some(i)));
+            }
+        }
+        Ok((Tensor::alloc(dtype, shape.clone())?, None))
+    }
+
+    /// Gives an output.
+    ///
+    /// # Errors
+    /// `Internal` when there is none of that number.
+    pub fn set(&mut self, i: usize, value: impl Into<Value>) -> Result<()> {
+        match self.outputs.get_mut(i) {
+            Some(o) => {
+                *o = Some(value.into());
+                Ok(())
+            }
+            None => Err(Error::internal(format!("there is no output {i}"))),
+        }
+    }
+
+    /// The variable behind an input: by reference, or by a resource handle.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the handle's variable does not exist (yet).
+    pub fn variable(&self, i: usize) -> Result<Arc<Variable>> {
+        match self.inputs.get(i) {
+            Some(Some(Value::Ref(v))) => Ok(v.clone()),
+            Some(Some(Value::Tensor(t))) if t.dtype() == DType::Resource => {
+                let handle = self.handle(i)?;
+                self.env.resources.lookup::<Variable>(handle).map_err(|e| {
+                    Error::failed_precondition(format!(
+                        "Could not find variable {}. This could mean that the variable has been deleted. In TF1, it can also mean the variable is uninitialized. Debug info: container={}, status error message={}",
+                        handle.name, handle.container, e.message()
+                    ))
+                })
+            }
+            _ => Err(Error::invalid_argument(format!(
+                "input {i} is neither a reference nor a resource"
+            ))),
+        }
+    }
+    /// The resource handle that an input holds.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when it holds none.
+    pub fn handle(&self, i: usize) -> Result<&ResourceHandle> {
+        self.input(i)?
+            .handles()?
+            .first()
+            .ok_or_else(|| Error::invalid_argument("Empty resource handle"))
+    }
+    /// The resource behind an input.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not exist or is of another kind.
+    pub fn resource<R: Resource>(&self, i: usize) -> Result<Arc<R>> {
+        self.env.resources.lookup(self.handle(i)?)
+    }
+}
+
+/// One call of an asynchronous kernel.
+pub struct AsyncCall {
+    /// The node.
+    pub node: Arc<NodeInfo>,
+    /// The device.
+    pub env: Arc<Env>,
+    /// The step.
+    pub step: Arc<Step>,
+    /// The inputs.
+    pub inputs: SmallVec<[Value; 4]>,
+    done: Option<Done>,
+}
+
+/// Receives the outputs of an asynchronous call.
+pub(crate) type Done = Box<dyn FnOnce(Result<Vec<Value>>) + Send>;
+
+impl AsyncCall {
+    /// A call whose outcome goes to `done`.
+    pub(crate) fn new(
+        node: Arc<NodeInfo>,
+        env: Arc<Env>,
+        step: Arc<Step>,
+        inputs: SmallVec<[Value; 4]>,
+        done: Done,
+    ) -> AsyncCall {
+        AsyncCall {
+            node,
+            env,
+            step,
+            inputs,
+            done: Some(done),
+        }
+    }
+    /// Ends the call with its outputs or its error.
+    pub fn finish(mut self, result: Result<Vec<Value>>) {
+        if let Some(done) = self.done.take() {
+            done(result);
+        }
+    }
+    /// An input tensor.
+    ///
+    /// # Errors
+    /// `Internal` when there is none of that number.
+    pub fn input(&self, i: usize) -> Result<&Tensor> {
+        match self.inputs.get(i) {
+            Some(Value::Tensor(t)) => Ok(t),
+            _ => Err(Error::internal(format!("there is no input tensor {i}"))),
+        }
+    }
+    /// The resource behind an input.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not exist or is of another kind.
+    pub fn resource<R: Resource>(&self, i: usize) -> Result<Arc<R>> {
+        let handle = self
+            .input(i)?
+            .handles()?
+            .first()
+            .ok_or_else(|| Error::invalid_argument("Empty resource handle"))?;
+        self.env.resources.lookup(handle)
+    }
+}
+
+impl Drop for AsyncCall {
+    /// A kernel that loses its call must not leave the step waiting for ever.
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            done(Err(Error::internal(
+                "an asynchronous kernel dropped its call without finishing it",
+            )));
+        }
+    }
+}
