@@ -1,3 +1,6 @@
-//! Devices: the CPU's thread pool and buffers.
+//! Devices: their names, and the CPU's thread pool.
 
 pub mod cpu;
+mod spec;
+
+pub use spec::DeviceSpec;

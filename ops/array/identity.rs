@@ -1,0 +1,41 @@
+//! Identity: passes its input through.
+
+use crate::grad::{GradCtx, Grad, InputGradients};
+use crate::graph::{Output, Operand, Scope};
+use crate::kernel::{AnyKernel, KernelDef};
+use crate::op::{Flags, OpDef, infer};
+use crate::registry::OpEntry;
+
+pub(crate) static IDENTITY: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "Identity(input:T) -> (output:T)",
+        attrs: "T:type",
+        flags: Flags::PURE,
+        infer: infer::unchanged,
+    },
+    grad: Grad::Fn(grad),
+    kernels: &[KernelDef::cpu(&[], |_| {
+        Ok(AnyKernel::cheap(|ctx: &mut crate::kernel::OpContext<'_>| {
+            let x = ctx.take_value(0)?;
+            ctx.set(0, x)
+        }))
+    })],
+};
+
+fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
+    Ok(vec![ctx.grads[0]])
+}
+
+impl<'g> Scope<'g> {
+    /// The same tensor under another name (op `Identity`).
+    ///
+    /// ```
+    /// let g = tensorloom::Graph::new();
+    /// let x = g.root().constant([1.0f32, 2.0]);
+    /// assert_eq!(g.root().named("y").identity(x).name(), "y:0");
+    /// ```
+    #[track_caller]
+    pub fn identity(self, input: impl Operand<'g>) -> Output<'g> {
+        self.op("Identity").input(input).out()
+    }
+}

@@ -1,0 +1,6 @@
+//! Files and bytes: readers, checkpoints, decoding.
+
+use crate::registry::OpEntry;
+
+/// The ops of this family.
+pub(crate) static OPS: &[&OpEntry] = &[];

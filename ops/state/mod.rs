@@ -1,0 +1,6 @@
+//! Variables and what changes them.
+
+use crate::registry::OpEntry;
+
+/// The ops of this family.
+pub(crate) static OPS: &[&OpEntry] = &[];

@@ -1,0 +1,6 @@
+//! Summaries for event files.
+
+use crate::registry::OpEntry;
+
+/// The ops of this family.
+pub(crate) static OPS: &[&OpEntry] = &[];

@@ -1,0 +1,226 @@
+//! The builder of one node: inputs, attributes, name; types and shapes are inferred when it is finished.
+
+use super::names::is_valid_node_name;
+use super::{Endpoint, Node, NodeId, NodeRef, Operand, Output, Scope, State};
+use crate::def::{AttrValue, TypeRef};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::op::{Attrs, HandleData, OpSchema, ShapeCtx, infer_attrs, signature};
+use crate::shape::PartialShape;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A node under construction.
+///
+/// Each call of [`input`](OpBuilder::input) or [`list`](OpBuilder::list) gives one argument of the op, in order.
+pub struct OpBuilder<'g> {
+    scope: Scope<'g>,
+    op: &'g str,
+    name: Option<String>,
+    args: Vec<Vec<Output<'g>>>,
+    attrs: Attrs,
+    controls: Vec<NodeId>,
+    location: &'static Location<'static>,
+}
+
+impl<'g> OpBuilder<'g> {
+    pub(crate) fn new(scope: Scope<'g>, op: &'g str, location: &'static Location<'static>) -> OpBuilder<'g> {
+        OpBuilder {
+            scope,
+            op,
+            name: None,
+            args: Vec::new(),
+            attrs: Attrs::default(),
+            controls: Vec::new(),
+            location,
+        }
+    }
+    /// The next argument: one tensor.
+    #[track_caller]
+    pub fn input(mut self, x: impl Operand<'g>) -> OpBuilder<'g> {
+        let x = x.operand(self.scope, None);
+        self.args.push(vec![x]);
+        self
+    }
+    /// The next argument: one tensor; a Rust number becomes a constant of that type.
+    #[track_caller]
+    pub fn input_like(mut self, x: impl Operand<'g>, like: DType) -> OpBuilder<'g> {
+        let x = x.operand(self.scope, Some(like));
+        self.args.push(vec![x]);
+        self
+    }
+    /// The next argument: a list of tensors.
+    pub fn list(mut self, xs: impl IntoIterator<Item = Output<'g>>) -> OpBuilder<'g> {
+        self.args.push(xs.into_iter().collect());
+        self
+    }
+    /// Sets an attribute.
+    pub fn attr(mut self, name: &str, value: impl Into<AttrValue>) -> OpBuilder<'g> {
+        self.attrs.0.insert(name.to_string(), value.into());
+        self
+    }
+    /// The name to use instead of the scope's or the op's; made unique as usual.
+    pub fn name(mut self, name: impl Into<String>) -> OpBuilder<'g> {
+        self.name = Some(name.into());
+        self
+    }
+    /// Runs the node after another one.
+    pub fn after(mut self, node: impl Into<NodeRef<'g>>) -> OpBuilder<'g> {
+        self.controls.push(node.into().id());
+        self
+    }
+    /// Adds the node and gives its first output.
+    pub fn out(self) -> Output<'g> {
+        self.finish().output(0)
+    }
+    /// Adds the node. On a mistake nothing is added, the graph keeps the error, and the result is broken;
+    /// when an input is broken already, the result is broken and nothing is reported.
+    pub fn finish(mut self) -> NodeRef<'g> {
+        let scope = self.scope;
+        if self.args.iter().flatten().any(|o| !o.is_valid())
+            || self.controls.contains(&NodeId::BROKEN)
+        {
+            return NodeRef::broken(scope);
+        }
+        let (op, location) = (self.op, self.location);
+        let name = self.name.take();
+        let wanted = name.unwrap_or_else(|| scope.data().op_name.unwrap_or_else(|| op.to_string()));
+        match self.add(&wanted) {
+            Ok(id) => NodeRef::new(scope, id),
+            Err(e) => {
+                let full = format!("{}{wanted}", scope.data().prefix);
+                scope.graph().fail(e.at_node(full, op).at_line(location));
+                NodeRef::broken(scope)
+            }
+        }
+    }
+
+    fn add(self, wanted: &str) -> Result<NodeId> {
+        let scope = self.scope;
+        let graph = scope.graph();
+        let data = scope.data();
+        let schema = graph.ops().schema(self.op).cloned().ok_or_else(|| {
+            Error::not_found(format!(
+                "Op type not registered '{}'. Make sure the Op and Kernel are registered in the binary running in this process.",
+                self.op
+            ))
+        })?;
+        if self.args.iter().flatten().any(|o| !o.graph().same(graph)) {
+            return Err(Error::invalid_argument("an input is from a different graph"));
+        }
+        let mut attrs = self.attrs;
+        let types: Vec<Vec<DType>> =
+            self.args.iter().map(|a| a.iter().map(|o| o.dtype()).collect()).collect();
+        infer_attrs(&schema, &types, &mut attrs)?;
+        let signature = signature(&schema, &attrs)?;
+        let mut inputs: Vec<Endpoint> = self.args.iter().flatten().map(|o| o.endpoint()).collect();
+        let given: Vec<TypeRef> = self.args.iter().flatten().map(|o| o.type_ref()).collect();
+        check_types(&inputs, &given, &signature.inputs, &graph.state())?;
+        if let Some(cond) = data.cond {
+            let in_name = format!("{}{wanted}", data.prefix);
+            for e in &mut inputs {
+                *e = super::scope::capture(scope, cond, *e, &in_name, self.location)?;
+            }
+        }
+        let full = if wanted.ends_with('/') {
+            wanted.trim_end_matches('/').to_string()
+        } else {
+            format!("{}{wanted}", data.prefix)
+        };
+        if !is_valid_node_name(&full) {
+            return Err(Error::invalid_argument(format!("'{full}' is not a valid node name")));
+        }
+        let mut state = graph.state();
+        let (shapes, handles) = infer_shapes(&state, &schema, &attrs, &inputs, signature.outputs.len())?;
+        let mut controls = self.controls;
+        for c in &data.controls {
+            if !controls.contains(c) && !inputs.iter().any(|e| e.node == *c) {
+                controls.push(*c);
+            }
+        }
+        if let Some(cond) = data.cond {
+            let inside = |id: NodeId| state.node(id).is_some_and(|n| n.cond == Some(cond));
+            controls.retain(|c| inside(*c));
+            if !inputs.iter().any(|e| inside(e.node)) && controls.is_empty() {
+                controls.push(state.conds[cond as usize].pivot);
+            }
+        }
+        if !data.colocate.is_empty() {
+            let groups: Vec<Vec<u8>> = data.colocate.iter().map(|s| s.as_bytes().to_vec()).collect();
+            attrs.0.entry("_class".into()).or_insert(AttrValue::BytesList(groups));
+        }
+        let name = if wanted.ends_with('/') && !state.names.contains(&full) {
+            state.names.reserve(&full);
+            full
+        } else {
+            state.names.unique(&full)
+        };
+        Ok(state.insert(Node {
+            id: NodeId::new(0),
+            name,
+            op: schema,
+            attrs,
+            inputs,
+            controls,
+            device: data.device,
+            input_types: signature.inputs,
+            outputs: signature.outputs,
+            shapes,
+            handles,
+            location: Some(self.location),
+            cond: data.cond,
+        }))
+    }
+}
+
+/// A reference may stand for a value, but not the other way round.
+pub(crate) fn check_types(
+    inputs: &[Endpoint],
+    given: &[TypeRef],
+    expected: &[TypeRef],
+    state: &State,
+) -> Result<()> {
+    for (i, (g, e)) in given.iter().zip(expected).enumerate() {
+        if g.base != e.base || (e.is_ref && !g.is_ref) {
+            let from = state.node(inputs[i].node).map_or(String::new(), |n| n.output_name(inputs[i].port));
+            let suffix = |t: &TypeRef| if t.is_ref { "_ref" } else { "" };
+            return Err(Error::invalid_argument(format!(
+                "Input {i} was passed {}{} from {from} incompatible with expected {}{}.",
+                g.base,
+                suffix(g),
+                e.base,
+                suffix(e)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Runs a shape function over what the graph knows.
+pub(crate) fn infer_shapes(
+    state: &State,
+    schema: &Arc<OpSchema>,
+    attrs: &Attrs,
+    inputs: &[Endpoint],
+    outputs: usize,
+) -> Result<(Vec<PartialShape>, Vec<HandleData>)> {
+    let shapes: Vec<PartialShape> = inputs.iter().map(|e| state.shape(*e)).collect();
+    let handles: Vec<HandleData> = inputs
+        .iter()
+        .map(|e| state.node(e.node).and_then(|n| n.handles.get(e.port as usize).cloned()).flatten())
+        .collect();
+    let constant_of = |i: usize| inputs.get(i).and_then(|e| state.constant_value(*e));
+    let shape_of =
+        |i: usize| inputs.get(i).map_or(PartialShape::unknown(), |e| state.constant_shape(*e));
+    let mut ctx = ShapeCtx {
+        inputs: &shapes,
+        handles: &handles,
+        attrs,
+        constant_of: &constant_of,
+        shape_of: &shape_of,
+        outputs: vec![PartialShape::unknown(); outputs],
+        output_handles: vec![None; outputs],
+    };
+    (schema.infer)(&mut ctx)?;
+    Ok((ctx.outputs, ctx.output_handles))
+}

@@ -1,0 +1,313 @@
+//! Scopes: cheap views of a graph that say how new nodes are named, placed, ordered and colocated.
+
+use super::names::is_valid_scope_name;
+use super::{Endpoint, Graph, NodeId, NodeRef, OpBuilder, Output};
+use crate::def::AttrValue;
+use crate::error::Error;
+use crate::tensor::Tensor;
+use std::collections::HashMap;
+use std::panic::Location;
+
+/// How `get_variable` treats variables that exist or do not exist yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reuse {
+    /// They must be new.
+    #[default]
+    Never,
+    /// They must exist.
+    Always,
+    /// Either.
+    Auto,
+}
+
+/// A view of a graph: name scope, variable scope, device, control dependencies, colocation.
+///
+/// Every method returns another view; the graph's nodes are the same.
+#[derive(Clone, Copy)]
+pub struct Scope<'g> {
+    graph: &'g Graph,
+    id: u32,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct ScopeData {
+    /// Put before names, with its slash.
+    pub(crate) prefix: String,
+    /// The name of the next op or composite.
+    pub(crate) op_name: Option<String>,
+    /// Put before variable names, with its slash.
+    pub(crate) variables: String,
+    pub(crate) reuse: Reuse,
+    pub(crate) device: String,
+    pub(crate) controls: Vec<NodeId>,
+    pub(crate) colocate: Vec<String>,
+    pub(crate) cond: Option<u32>,
+}
+
+/// One branch of a `cond`: what enters it goes through a Switch.
+pub(crate) struct CondContext {
+    pub(crate) predicate: Endpoint,
+    pub(crate) pivot: NodeId,
+    /// Which output of a Switch leads here: 0 for false, 1 for true.
+    pub(crate) branch: u32,
+    pub(crate) captured: HashMap<Endpoint, Endpoint>,
+    pub(crate) outer: Option<u32>,
+}
+
+impl<'g> Scope<'g> {
+    pub(crate) fn new(graph: &'g Graph, id: u32) -> Scope<'g> {
+        Scope { graph, id }
+    }
+    /// The graph.
+    pub fn graph(self) -> &'g Graph {
+        self.graph
+    }
+    pub(crate) fn data(self) -> ScopeData {
+        self.graph.state().scopes.get(self.id as usize).cloned().unwrap_or_default()
+    }
+    pub(crate) fn derive(self, change: impl FnOnce(&mut ScopeData)) -> Scope<'g> {
+        let mut s = self.graph.state();
+        let mut data = s.scopes.get(self.id as usize).cloned().unwrap_or_default();
+        change(&mut data);
+        s.scopes.push(data);
+        let id = (s.scopes.len() - 1) as u32;
+        Scope { graph: self.graph, id }
+    }
+    #[track_caller]
+    fn bad_name(self, name: &str) {
+        let e = Error::invalid_argument(format!("'{name}' is not a valid scope name"));
+        self.graph.fail(e.at_line(Location::caller()));
+    }
+
+    /// Opens a name scope: nodes inside are named `name/…`. A second scope of the same name becomes `name_1`;
+    /// a name that ends in a slash is entered again as it is; the empty name leads back to the root.
+    #[track_caller]
+    pub fn scope(self, name: &str) -> Scope<'g> {
+        let d = self.data();
+        let prefix = if name.is_empty() {
+            String::new()
+        } else if name.ends_with('/') {
+            name.to_string()
+        } else {
+            if !is_valid_scope_name(name, d.prefix.is_empty()) {
+                self.bad_name(name);
+            }
+            format!("{}/", self.graph.state().names.unique(&format!("{}{name}", d.prefix)))
+        };
+        self.derive(|d| {
+            d.prefix = prefix;
+            d.op_name = None;
+        })
+    }
+    /// Opens a name scope for a composite: named by [`Scope::named`] if it was, else `default`.
+    #[track_caller]
+    pub fn composite(self, default: &str) -> Scope<'g> {
+        let name = self.data().op_name.unwrap_or_else(|| default.to_string());
+        self.scope(&name)
+    }
+    /// The name that the next op (or composite) made in the returned scope has.
+    pub fn named(self, name: &str) -> Scope<'g> {
+        self.derive(|d| d.op_name = Some(name.to_string()))
+    }
+    /// The prefix of names, without the last slash.
+    pub fn name(self) -> String {
+        self.data().prefix.trim_end_matches('/').to_string()
+    }
+
+    /// Opens a variable scope, and a name scope of the same name: `get_variable("w")` inside makes
+    /// `name/w`, whatever name scopes are open.
+    #[track_caller]
+    pub fn variable_scope(self, name: &str) -> Scope<'g> {
+        self.scope(name).derive(|d| d.variables = format!("{}{name}/", d.variables))
+    }
+    /// The variable scope's prefix, without the last slash.
+    pub fn variable_prefix(self) -> String {
+        self.data().variables.trim_end_matches('/').to_string()
+    }
+    /// The scope with another prefix for variables (with its slash, or empty).
+    pub fn with_variable_prefix(self, prefix: &str) -> Scope<'g> {
+        self.derive(|d| d.variables = prefix.to_string())
+    }
+    /// Says whether `get_variable` finds variables again.
+    pub fn reuse(self, reuse: Reuse) -> Scope<'g> {
+        self.derive(|d| d.reuse = reuse)
+    }
+    /// Whether `get_variable` finds variables again.
+    pub fn reuse_mode(self) -> Reuse {
+        self.data().reuse
+    }
+
+    /// Places nodes on a device, by a full or partial name; parts not named come from the outer scope;
+    /// the empty name means no device.
+    #[track_caller]
+    pub fn device(self, device: &str) -> Scope<'g> {
+        if device.is_empty() {
+            return self.derive(|d| d.device = String::new());
+        }
+        let merged = crate::device::DeviceSpec::parse(device)
+            .and_then(|inner| Ok(inner.over(&crate::device::DeviceSpec::parse(&self.data().device)?)));
+        match merged {
+            Ok(spec) => self.derive(|d| d.device = spec.to_string()),
+            Err(e) => {
+                self.graph.fail(e.at_line(Location::caller()));
+                self
+            }
+        }
+    }
+    /// Nodes made inside run after these.
+    pub fn after<N: Into<NodeRef<'g>>>(self, nodes: impl IntoIterator<Item = N>) -> Scope<'g> {
+        let ids: Vec<NodeId> =
+            nodes.into_iter().map(|n| n.into()).filter(|n| n.is_valid()).map(NodeRef::id).collect();
+        self.derive(|d| {
+            for id in ids {
+                if !d.controls.contains(&id) {
+                    d.controls.push(id);
+                }
+            }
+        })
+    }
+    /// Nodes made inside have no control dependencies from scopes (and stand outside of any `cond`).
+    pub fn without_control(self) -> Scope<'g> {
+        self.derive(|d| {
+            d.controls.clear();
+            d.cond = None;
+        })
+    }
+    /// Nodes made inside stand on the device of that node.
+    pub fn colocate_with(self, node: impl Into<NodeRef<'g>>) -> Scope<'g> {
+        let node = node.into();
+        let Some(n) = node.node() else { return self };
+        let groups = match n.attrs.0.get("_class") {
+            Some(AttrValue::BytesList(l)) => {
+                l.iter().map(|b| String::from_utf8_lossy(b).into_owned()).collect()
+            }
+            _ => vec![format!("loc:@{}", n.name)],
+        };
+        self.derive(|d| {
+            d.device = n.device.clone();
+            d.colocate = groups;
+        })
+    }
+
+    /// A unique form of a name inside this scope, which is from then on in use.
+    pub fn unique_name(self, name: &str) -> String {
+        let prefix = self.data().prefix;
+        self.graph.state().names.unique(&format!("{prefix}{name}"))
+    }
+
+    /// Begins a node of that op type.
+    #[track_caller]
+    pub fn op(self, op: &'g str) -> OpBuilder<'g> {
+        OpBuilder::new(self, op, Location::caller())
+    }
+
+    /// A constant (op `Const`).
+    #[track_caller]
+    pub fn constant(self, value: impl Into<Tensor>) -> Output<'g> {
+        let value = value.into();
+        self.op("Const").attr("dtype", value.dtype()).attr("value", value).out()
+    }
+}
+
+impl std::fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "scope '{}'", self.name())
+    }
+}
+
+/// Brings a tensor into a branch of a `cond`: the same endpoint when it is made there, else an output of a Switch.
+pub(crate) fn capture(
+    scope: Scope<'_>,
+    cond: u32,
+    e: Endpoint,
+    user: &str,
+    location: &'static Location<'static>,
+) -> crate::error::Result<Endpoint> {
+    let graph = scope.graph();
+    let (predicate, branch, outer) = {
+        let s = graph.state();
+        // Nodes of this branch, and of branches nested in it, need no Switch.
+        let mut context = s.node(e.node).and_then(|n| n.cond);
+        while let Some(c) = context {
+            if c == cond {
+                return Ok(e);
+            }
+            context = s.conds.get(c as usize).and_then(|c| c.outer);
+        }
+        let Some(c) = s.conds.get(cond as usize) else { return Ok(e) };
+        if let Some(found) = c.captured.get(&e) {
+            return Ok(*found);
+        }
+        (c.predicate, c.branch, c.outer)
+    };
+    // From further out it passes through the branches in between.
+    let (e_outer, predicate) = match outer {
+        Some(o) => (
+            capture(scope, o, e, user, location)?,
+            capture(scope, o, predicate, user, location)?,
+        ),
+        None => (e, predicate),
+    };
+    let outside = scope.derive(|d| {
+        d.cond = None;
+        d.controls.clear();
+        d.op_name = None;
+    });
+    let is_ref = Output::new(outside, e_outer.node, e_outer.port).type_ref().is_ref;
+    let switch = OpBuilder::new(outside, if is_ref { "RefSwitch" } else { "Switch" }, location)
+        .input(Output::new(outside, e_outer.node, e_outer.port))
+        .input(Output::new(outside, predicate.node, predicate.port))
+        .name(format!("{user}/Switch/"))
+        .finish();
+    graph.check()?;
+    let inside = Endpoint { node: switch.id(), port: branch };
+    let mut s = graph.state();
+    if let Some(n) = s.node_mut(switch.id()) {
+        n.cond = Some(cond);
+    }
+    if let Some(c) = s.conds.get_mut(cond as usize) {
+        c.captured.insert(e, inside);
+    }
+    Ok(inside)
+}
+
+impl<'g> Scope<'g> {
+    /// Opens one branch of a `cond`: what is used inside from outside comes through a Switch on `predicate`;
+    /// what has no inputs runs after `pivot`, an Identity of the Switch output that leads here.
+    pub fn branch(self, predicate: Output<'g>, pivot: Output<'g>, taken: bool) -> Scope<'g> {
+        let outer = self.data().cond;
+        let id = {
+            let mut s = self.graph.state();
+            s.conds.push(CondContext {
+                predicate: predicate.endpoint(),
+                pivot: pivot.node().id(),
+                branch: u32::from(taken),
+                captured: HashMap::new(),
+                outer,
+            });
+            let id = (s.conds.len() - 1) as u32;
+            if let Some(n) = s.node_mut(pivot.node().id()) {
+                n.cond = Some(id);
+            }
+            id
+        };
+        self.derive(|d| {
+            d.cond = Some(id);
+            d.controls.clear();
+            d.op_name = None;
+        })
+    }
+    /// An output made elsewhere, as it is seen in this scope (through a Switch inside a branch of a `cond`).
+    #[track_caller]
+    pub fn bring_in(self, x: Output<'g>) -> Output<'g> {
+        let Some(cond) = self.data().cond.filter(|_| x.is_valid()) else { return x.in_scope(self) };
+        let user = x.node().name();
+        match capture(self, cond, x.endpoint(), &format!("{}{}", self.data().prefix, user.replace('/', "_")), Location::caller()) {
+            Ok(e) => Output::new(self, e.node, e.port),
+            Err(e) => {
+                self.graph.fail(e);
+                Output::broken(self)
+            }
+        }
+    }
+}
