@@ -1,7 +1,7 @@
 //! The registry: each op's definition, gradient and kernels in one entry, found by the op's name.
 
 use crate::error::{Error, Result};
-use crate::grad::{Grad, GradientOptions, Gradient, gradients};
+use crate::grad::{Grad, Gradient, GradientOptions, gradients};
 use crate::graph::{Graph, Output, Scope};
 use crate::kernel::KernelDef;
 use crate::op::{OpDef, OpLookup, OpSchema};
@@ -42,9 +42,13 @@ impl Registry {
     pub fn with(mut self, op: &OpEntry) -> Result<Registry> {
         let schema = OpSchema::parse(&op.def)?;
         if self.entries.contains_key(&schema.name) {
-            return Err(Error::already_exists(format!("Op {} is registered twice", schema.name)));
+            return Err(Error::already_exists(format!(
+                "Op {} is registered twice",
+                schema.name
+            )));
         }
-        self.entries.insert(schema.name.clone(), (Arc::new(schema), *op));
+        self.entries
+            .insert(schema.name.clone(), (Arc::new(schema), *op));
         Ok(self)
     }
     /// The entry of an op.

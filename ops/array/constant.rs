@@ -33,5 +33,7 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
 
 fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
     let value = init.attrs.tensor("value")?.clone();
-    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| ctx.set(0, value.clone())))
+    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
+        ctx.set(0, value.clone())
+    }))
 }

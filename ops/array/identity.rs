@@ -1,7 +1,7 @@
 //! Identity: passes its input through.
 
-use crate::grad::{GradCtx, Grad, InputGradients};
-use crate::graph::{Output, Operand, Scope};
+use crate::grad::{Grad, GradCtx, InputGradients};
+use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef};
 use crate::op::{Flags, OpDef, infer};
 use crate::registry::OpEntry;
@@ -15,10 +15,12 @@ pub(crate) static IDENTITY: OpEntry = OpEntry {
     },
     grad: Grad::Fn(grad),
     kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::cheap(|ctx: &mut crate::kernel::OpContext<'_>| {
-            let x = ctx.take_value(0)?;
-            ctx.set(0, x)
-        }))
+        Ok(AnyKernel::cheap(
+            |ctx: &mut crate::kernel::OpContext<'_>| {
+                let x = ctx.take_value(0)?;
+                ctx.set(0, x)
+            },
+        ))
     })],
 };
 

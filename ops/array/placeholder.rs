@@ -38,14 +38,19 @@ fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
         text.push_str(&format!(" and shape {shape}"));
     }
     let error = Error::invalid_argument(text);
-    Ok(AnyKernel::cheap(move |_: &mut OpContext<'_>| Err(error.clone())))
+    Ok(AnyKernel::cheap(move |_: &mut OpContext<'_>| {
+        Err(error.clone())
+    }))
 }
 
 impl<'g> Scope<'g> {
     /// A tensor to be fed, of that type and of a shape known as far as given (op `Placeholder`).
     #[track_caller]
     pub fn placeholder(self, dtype: DType, shape: impl Into<PartialShape>) -> Output<'g> {
-        self.op("Placeholder").attr("dtype", dtype).attr("shape", shape.into()).out()
+        self.op("Placeholder")
+            .attr("dtype", dtype)
+            .attr("shape", shape.into())
+            .out()
     }
 }
 
@@ -59,7 +64,12 @@ impl Graph {
     /// assert_eq!(x.shape().to_string(), "[?,784]");
     /// ```
     #[track_caller]
-    pub fn placeholder(&self, name: &str, dtype: DType, shape: impl Into<PartialShape>) -> Output<'_> {
+    pub fn placeholder(
+        &self,
+        name: &str,
+        dtype: DType,
+        shape: impl Into<PartialShape>,
+    ) -> Output<'_> {
         self.root().named(name).placeholder(dtype, shape)
     }
 }

@@ -14,7 +14,9 @@ pub(crate) static NO_OP: OpEntry = OpEntry {
         infer: infer::unknown,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(()))))],
+    kernels: &[KernelDef::cpu(&[], |_| {
+        Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
+    })],
 };
 
 impl<'g> Scope<'g> {
@@ -22,6 +24,9 @@ impl<'g> Scope<'g> {
     #[track_caller]
     pub fn group<N: Into<NodeRef<'g>>>(self, nodes: impl IntoIterator<Item = N>) -> NodeRef<'g> {
         let nodes: Vec<NodeRef<'g>> = nodes.into_iter().map(Into::into).collect();
-        nodes.into_iter().fold(self.op("NoOp"), |b, n| b.after(n)).finish()
+        nodes
+            .into_iter()
+            .fold(self.op("NoOp"), |b, n| b.after(n))
+            .finish()
     }
 }

@@ -127,7 +127,10 @@ mod tests {
     fn names_of_every_spelling() {
         for (text, canonical) in [
             ("/cpu:0", "/device:CPU:0"),
-            ("/job:localhost/replica:0/task:0/device:GPU:1", "/job:localhost/replica:0/task:0/device:GPU:1"),
+            (
+                "/job:localhost/replica:0/task:0/device:GPU:1",
+                "/job:localhost/replica:0/task:0/device:GPU:1",
+            ),
             ("cpu:0", "/device:CPU:0"),
             ("", ""),
             ("/", ""),
@@ -135,7 +138,15 @@ mod tests {
         ] {
             assert_eq!(DeviceSpec::parse(text).unwrap().to_string(), canonical);
         }
-        for bad in ["/foo:1", "/device:CPU:-1", "/gpu:99999999999", "/job:1a", "//", "/device:", "/cpu:x"] {
+        for bad in [
+            "/foo:1",
+            "/device:CPU:-1",
+            "/gpu:99999999999",
+            "/job:1a",
+            "//",
+            "/device:",
+            "/cpu:x",
+        ] {
             assert!(DeviceSpec::parse(bad).is_err(), "{bad}");
         }
     }

@@ -71,7 +71,12 @@ impl<'g> GradCtx<'g> {
         grads: Vec<Option<Gradient<'g>>>,
     ) -> GradCtx<'g> {
         let attrs = node.node().map(|n| n.attrs.clone()).unwrap_or_default();
-        GradCtx { scope, node, grads, attrs }
+        GradCtx {
+            scope,
+            node,
+            grads,
+            attrs,
+        }
     }
     /// An input of the node.
     pub fn input(&self, i: usize) -> Output<'g> {

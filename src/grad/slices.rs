@@ -29,6 +29,11 @@ impl<'g> IndexedSlices<'g> {
                 .out()
         };
         let rows = first(self.dense_shape);
-        scope.op("UnsortedSegmentSum").input(self.values).input(self.indices).input(rows).out()
+        scope
+            .op("UnsortedSegmentSum")
+            .input(self.values)
+            .input(self.indices)
+            .input(rows)
+            .out()
     }
 }

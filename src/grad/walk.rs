@@ -38,12 +38,20 @@ pub fn gradients<'g>(
     let graph = scope.graph();
     graph.check()?;
     if ys.is_empty() || xs.is_empty() || ys.iter().chain(xs).any(|o| !o.is_valid()) {
-        return Err(Error::invalid_argument("gradients need at least one y and one x").at_line(location));
+        return Err(
+            Error::invalid_argument("gradients need at least one y and one x").at_line(location),
+        );
     }
     let nodes = graph.nodes();
     let scope = scope.without_control().composite("gradients");
     let between = Between::new(&nodes, ys, xs, options);
-    let mut walk = Walk { graph, scope, nodes: &nodes, sums: HashMap::new(), options };
+    let mut walk = Walk {
+        graph,
+        scope,
+        nodes: &nodes,
+        sums: HashMap::new(),
+        options,
+    };
     walk.seed(ys)?;
     let mut pending = between.pending.clone();
     let mut queue: VecDeque<NodeId> = VecDeque::new();
@@ -55,20 +63,31 @@ pub fn gradients<'g>(
             queue.push_back(id);
         }
     }
-    let stops: HashSet<NodeId> =
-        options.stop_gradients.iter().map(|o| o.endpoint().node).chain(between.stops(&nodes, xs)).collect();
+    let stops: HashSet<NodeId> = options
+        .stop_gradients
+        .iter()
+        .map(|o| o.endpoint().node)
+        .chain(between.stops(&nodes, xs))
+        .collect();
     while let Some(id) = queue.pop_front() {
         let node = &nodes[id.number()];
         let grads = walk.output_gradients(node);
-        let flows = grads.iter().any(Option::is_some) && between.contains(id) && !stops.contains(&id);
-        let results = if flows { walk.differentiate(node, grads, lookup, location)? } else { Vec::new() };
+        let flows =
+            grads.iter().any(Option::is_some) && between.contains(id) && !stops.contains(&id);
+        let results = if flows {
+            walk.differentiate(node, grads, lookup, location)?
+        } else {
+            Vec::new()
+        };
         for (i, e) in node.inputs.iter().enumerate() {
             if let Some(Some(g)) = results.get(i) {
                 walk.sums.entry(*e).or_default().push(*g);
             }
         }
         for e in &node.inputs {
-            let Some(p) = pending.get_mut(&e.node) else { continue };
+            let Some(p) = pending.get_mut(&e.node) else {
+                continue;
+            };
             *p = p.saturating_sub(1);
             if *p == 0 && between.contains(e.node) && queued.insert(e.node) {
                 queue.push_back(e.node);
@@ -87,7 +106,12 @@ struct Between {
 }
 
 impl Between {
-    fn new(nodes: &[Arc<Node>], ys: &[Output<'_>], xs: &[Output<'_>], options: &GradientOptions<'_>) -> Between {
+    fn new(
+        nodes: &[Arc<Node>],
+        ys: &[Output<'_>],
+        xs: &[Output<'_>],
+        options: &GradientOptions<'_>,
+    ) -> Between {
         let mut users: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         for n in nodes {
             for e in &n.inputs {
@@ -100,7 +124,11 @@ impl Between {
                 }
             }
         }
-        let stop: HashSet<NodeId> = options.stop_gradients.iter().map(|o| o.endpoint().node).collect();
+        let stop: HashSet<NodeId> = options
+            .stop_gradients
+            .iter()
+            .map(|o| o.endpoint().node)
+            .collect();
         let mut reached: HashSet<NodeId> = HashSet::new();
         let mut stack: Vec<NodeId> = xs.iter().map(|x| x.endpoint().node).collect();
         while let Some(id) = stack.pop() {
@@ -132,7 +160,12 @@ impl Between {
     fn stops(&self, nodes: &[Arc<Node>], xs: &[Output<'_>]) -> Vec<NodeId> {
         xs.iter()
             .map(|x| x.endpoint().node)
-            .filter(|id| !nodes[id.number()].inputs.iter().any(|e| self.members.contains(&e.node)))
+            .filter(|id| {
+                !nodes[id.number()]
+                    .inputs
+                    .iter()
+                    .any(|e| self.members.contains(&e.node))
+            })
             .collect()
     }
 }
@@ -182,8 +215,17 @@ impl<'g> Walk<'_, 'g> {
                     };
                     let shape = shape.unwrap_or_else(|| self.scope.op("Shape").input(y).out());
                     let name = format!("grad_ys_{i}");
-                    let one = crate::graph::Operand::operand(1.0f32, self.scope.named(&format!("{name}/Const")), Some(d));
-                    self.scope.op("Fill").name(name).input(shape).input(one).out()
+                    let one = crate::graph::Operand::operand(
+                        1.0f32,
+                        self.scope.named(&format!("{name}/Const")),
+                        Some(d),
+                    );
+                    self.scope
+                        .op("Fill")
+                        .name(name)
+                        .input(shape)
+                        .input(one)
+                        .out()
                 }
             };
             self.sums.entry(y.endpoint()).or_default().push(seed.into());
@@ -215,10 +257,17 @@ impl<'g> Walk<'_, 'g> {
             let axis = || self.scope.named("concat/axis").constant(0i32);
             let concat = |parts: Vec<Output<'g>>| {
                 let axis = axis();
-                self.scope.op("ConcatV2").name("concat").list(parts).input(axis).out()
+                self.scope
+                    .op("ConcatV2")
+                    .name("concat")
+                    .list(parts)
+                    .input(axis)
+                    .out()
             };
             // Indices of one kind only can be put together; int32 ones are widened.
-            let wide = slices.iter().any(|s| s.indices.dtype() != slices[0].indices.dtype());
+            let wide = slices
+                .iter()
+                .any(|s| s.indices.dtype() != slices[0].indices.dtype());
             let indices = slices.iter().map(|s| {
                 if wide && s.indices.dtype() != crate::dtype::DType::I64 {
                     self.scope
@@ -241,7 +290,14 @@ impl<'g> Walk<'_, 'g> {
     }
 
     fn output_gradients(&mut self, node: &Arc<Node>) -> Vec<Option<Gradient<'g>>> {
-        (0..node.outputs.len()).map(|port| self.total(Endpoint { node: node.id, port: port as u32 })).collect()
+        (0..node.outputs.len())
+            .map(|port| {
+                self.total(Endpoint {
+                    node: node.id,
+                    port: port as u32,
+                })
+            })
+            .collect()
     }
 
     fn differentiate(
@@ -297,7 +353,9 @@ impl<'g> Walk<'_, 'g> {
         for (g, e) in results.iter().zip(&node.inputs) {
             if let Some(Gradient::Dense(o)) = g {
                 let shape = self.nodes[e.node.number()].shapes[e.port as usize].clone();
-                if self.nodes[e.node.number()].outputs[e.port as usize].base != crate::dtype::DType::Resource {
+                if self.nodes[e.node.number()].outputs[e.port as usize].base
+                    != crate::dtype::DType::Resource
+                {
                     self.graph.set_shape(*o, shape);
                 }
             }
@@ -319,12 +377,20 @@ fn gate<'g>(scope: Scope<'g>, grads: &mut [Option<Gradient<'g>>]) {
         .collect();
     let group = inner.after(nodes).op("NoOp").name("group_deps").finish();
     let pass = |o: Output<'g>| {
-        inner.op("Identity").name("control_dependency").input(o).after(group).out()
+        inner
+            .op("Identity")
+            .name("control_dependency")
+            .input(o)
+            .after(group)
+            .out()
     };
     for g in grads.iter_mut().flatten() {
         *g = match *g {
             Gradient::Dense(o) => Gradient::Dense(pass(o)),
-            Gradient::Slices(s) => Gradient::Slices(IndexedSlices { values: pass(s.values), ..s }),
+            Gradient::Slices(s) => Gradient::Slices(IndexedSlices {
+                values: pass(s.values),
+                ..s
+            }),
         };
     }
 }

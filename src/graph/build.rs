@@ -24,7 +24,11 @@ pub struct OpBuilder<'g> {
 }
 
 impl<'g> OpBuilder<'g> {
-    pub(crate) fn new(scope: Scope<'g>, op: &'g str, location: &'static Location<'static>) -> OpBuilder<'g> {
+    pub(crate) fn new(
+        scope: Scope<'g>,
+        op: &'g str,
+        location: &'static Location<'static>,
+    ) -> OpBuilder<'g> {
         OpBuilder {
             scope,
             op,
@@ -106,11 +110,16 @@ impl<'g> OpBuilder<'g> {
             ))
         })?;
         if self.args.iter().flatten().any(|o| !o.graph().same(graph)) {
-            return Err(Error::invalid_argument("an input is from a different graph"));
+            return Err(Error::invalid_argument(
+                "an input is from a different graph",
+            ));
         }
         let mut attrs = self.attrs;
-        let types: Vec<Vec<DType>> =
-            self.args.iter().map(|a| a.iter().map(|o| o.dtype()).collect()).collect();
+        let types: Vec<Vec<DType>> = self
+            .args
+            .iter()
+            .map(|a| a.iter().map(|o| o.dtype()).collect())
+            .collect();
         infer_attrs(&schema, &types, &mut attrs)?;
         let signature = signature(&schema, &attrs)?;
         let mut inputs: Vec<Endpoint> = self.args.iter().flatten().map(|o| o.endpoint()).collect();
@@ -128,10 +137,13 @@ impl<'g> OpBuilder<'g> {
             format!("{}{wanted}", data.prefix)
         };
         if !is_valid_node_name(&full) {
-            return Err(Error::invalid_argument(format!("'{full}' is not a valid node name")));
+            return Err(Error::invalid_argument(format!(
+                "'{full}' is not a valid node name"
+            )));
         }
         let mut state = graph.state();
-        let (shapes, handles) = infer_shapes(&state, &schema, &attrs, &inputs, signature.outputs.len())?;
+        let (shapes, handles) =
+            infer_shapes(&state, &schema, &attrs, &inputs, signature.outputs.len())?;
         let mut controls = self.controls;
         for c in &data.controls {
             if !controls.contains(c) && !inputs.iter().any(|e| e.node == *c) {
@@ -146,8 +158,15 @@ impl<'g> OpBuilder<'g> {
             }
         }
         if !data.colocate.is_empty() {
-            let groups: Vec<Vec<u8>> = data.colocate.iter().map(|s| s.as_bytes().to_vec()).collect();
-            attrs.0.entry("_class".into()).or_insert(AttrValue::BytesList(groups));
+            let groups: Vec<Vec<u8>> = data
+                .colocate
+                .iter()
+                .map(|s| s.as_bytes().to_vec())
+                .collect();
+            attrs
+                .0
+                .entry("_class".into())
+                .or_insert(AttrValue::BytesList(groups));
         }
         let name = if wanted.ends_with('/') && !state.names.contains(&full) {
             state.names.reserve(&full);
@@ -182,7 +201,9 @@ pub(crate) fn check_types(
 ) -> Result<()> {
     for (i, (g, e)) in given.iter().zip(expected).enumerate() {
         if g.base != e.base || (e.is_ref && !g.is_ref) {
-            let from = state.node(inputs[i].node).map_or(String::new(), |n| n.output_name(inputs[i].port));
+            let from = state
+                .node(inputs[i].node)
+                .map_or(String::new(), |n| n.output_name(inputs[i].port));
             let suffix = |t: &TypeRef| if t.is_ref { "_ref" } else { "" };
             return Err(Error::invalid_argument(format!(
                 "Input {i} was passed {}{} from {from} incompatible with expected {}{}.",
@@ -207,11 +228,19 @@ pub(crate) fn infer_shapes(
     let shapes: Vec<PartialShape> = inputs.iter().map(|e| state.shape(*e)).collect();
     let handles: Vec<HandleData> = inputs
         .iter()
-        .map(|e| state.node(e.node).and_then(|n| n.handles.get(e.port as usize).cloned()).flatten())
+        .map(|e| {
+            state
+                .node(e.node)
+                .and_then(|n| n.handles.get(e.port as usize).cloned())
+                .flatten()
+        })
         .collect();
     let constant_of = |i: usize| inputs.get(i).and_then(|e| state.constant_value(*e));
-    let shape_of =
-        |i: usize| inputs.get(i).map_or(PartialShape::unknown(), |e| state.constant_shape(*e));
+    let shape_of = |i: usize| {
+        inputs
+            .get(i)
+            .map_or(PartialShape::unknown(), |e| state.constant_shape(*e))
+    };
     let mut ctx = ShapeCtx {
         inputs: &shapes,
         handles: &handles,

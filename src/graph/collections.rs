@@ -102,12 +102,19 @@ impl Graph {
     /// Adds to a collection.
     pub fn add_to_collection(&self, name: &str, item: Item) {
         let mut s = self.state();
-        s.collections.entry(name.to_string()).or_default().push(item);
+        s.collections
+            .entry(name.to_string())
+            .or_default()
+            .push(item);
         s.changes += 1;
     }
     /// The entries of a collection, in the order in which they were added.
     pub fn collection(&self, name: &str) -> Vec<Item> {
-        self.state().collections.get(name).cloned().unwrap_or_default()
+        self.state()
+            .collections
+            .get(name)
+            .cloned()
+            .unwrap_or_default()
     }
     /// The names of all collections.
     pub fn collection_names(&self) -> Vec<String> {
@@ -143,10 +150,13 @@ impl Graph {
     }
     /// The queue runners.
     pub fn queue_runners(&self) -> Vec<QueueRunnerInfo> {
-        let runners = self.collection(keys::QUEUE_RUNNERS).into_iter().filter_map(|i| match i {
-            Item::QueueRunner(q) => Some(q),
-            _ => None,
-        });
+        let runners = self
+            .collection(keys::QUEUE_RUNNERS)
+            .into_iter()
+            .filter_map(|i| match i {
+                Item::QueueRunner(q) => Some(q),
+                _ => None,
+            });
         runners.collect()
     }
     /// The output of that number, for those who kept an [`Endpoint`].
@@ -163,7 +173,9 @@ impl Graph {
     }
     /// Makes a variable known to `get_variable`.
     pub fn register_variable(&self, variable: VariableInfo) {
-        self.state().variables.insert(variable.name.clone(), variable);
+        self.state()
+            .variables
+            .insert(variable.name.clone(), variable);
     }
 }
 
@@ -175,7 +187,8 @@ impl<'g> Scope<'g> {
     /// Adds a tensor to a collection.
     pub fn collect(self, name: &str, output: Output<'g>) {
         if output.is_valid() {
-            self.graph().add_to_collection(name, Item::Output(output.endpoint()));
+            self.graph()
+                .add_to_collection(name, Item::Output(output.endpoint()));
         }
     }
 }

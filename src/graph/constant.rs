@@ -18,10 +18,11 @@ impl State {
 
     /// An output read as a shape (a vector of sizes), as far as the graph determines it.
     pub(crate) fn constant_shape(&self, e: Endpoint) -> PartialShape {
-        self.partial(e, DEPTH).unwrap_or_else(|| match self.shape(e).dim(0) {
-            Some(rank) if rank <= crate::shape::MAX_RANK => PartialShape::of_rank(rank),
-            _ => PartialShape::unknown(),
-        })
+        self.partial(e, DEPTH)
+            .unwrap_or_else(|| match self.shape(e).dim(0) {
+                Some(rank) if rank <= crate::shape::MAX_RANK => PartialShape::of_rank(rank),
+                _ => PartialShape::unknown(),
+            })
     }
 
     fn value(&self, e: Endpoint, depth: usize) -> Option<Tensor> {
@@ -33,13 +34,19 @@ impl State {
             "Identity" | "StopGradient" => self.value(input(0)?, depth),
             "Shape" | "ShapeN" => {
                 let shape = self.shape(input(e.port as usize)?).to_shape()?;
-                ints(&n.attrs, &shape.dims_i64(), Shape::of(&[shape.rank()]).ok()?)
+                ints(
+                    &n.attrs,
+                    &shape.dims_i64(),
+                    Shape::of(&[shape.rank()]).ok()?,
+                )
             }
             "Size" => {
                 let shape = self.shape(input(0)?).to_shape()?;
                 ints(&n.attrs, &[shape.elements() as i64], Shape::scalar())
             }
-            "Rank" => Some(Tensor::from(i32::try_from(self.shape(input(0)?).rank()?).ok()?)),
+            "Rank" => Some(Tensor::from(
+                i32::try_from(self.shape(input(0)?).rank()?).ok()?,
+            )),
             "Cast" => {
                 let t = self.value(input(0)?, depth)?;
                 let values = t.to_i64s().ok()?;
@@ -52,9 +59,15 @@ impl State {
                 if !parts.iter().all(|p| p.shape().is_scalar()) || n.attrs.int("axis").ok()? != 0 {
                     return None;
                 }
-                let values: Option<Vec<i64>> =
-                    parts.iter().map(|p| p.to_i64s().ok()?.first().copied()).collect();
-                integers(parts.first()?.dtype(), &values?, Shape::of(&[parts.len()]).ok()?)
+                let values: Option<Vec<i64>> = parts
+                    .iter()
+                    .map(|p| p.to_i64s().ok()?.first().copied())
+                    .collect();
+                integers(
+                    parts.first()?.dtype(),
+                    &values?,
+                    Shape::of(&[parts.len()]).ok()?,
+                )
             }
             "ConcatV2" => {
                 let (axis, parts) = n.inputs.split_last()?;
@@ -62,7 +75,9 @@ impl State {
                 let parts: Option<Vec<Tensor>> =
                     parts.iter().map(|e| self.value(*e, depth)).collect();
                 let parts = parts?;
-                if !parts.iter().all(|p| p.shape().is_vector()) || !matches!(axis.first(), Some(0 | -1)) {
+                if !parts.iter().all(|p| p.shape().is_vector())
+                    || !matches!(axis.first(), Some(0 | -1))
+                {
                     return None;
                 }
                 let mut values = Vec::new();
@@ -76,13 +91,23 @@ impl State {
             "Add" | "AddV2" | "Sub" | "Mul" | "FloorDiv" | "Maximum" | "Minimum" => {
                 let (a, b) = (self.value(input(0)?, depth)?, self.value(input(1)?, depth)?);
                 let (x, y) = (a.to_i64s().ok()?, b.to_i64s().ok()?);
-                let shape = if x.len() >= y.len() { a.shape() } else { b.shape() };
-                if x.len() != y.len() && x.len() != 1 && y.len() != 1 || x.is_empty() || y.is_empty() {
+                let shape = if x.len() >= y.len() {
+                    a.shape()
+                } else {
+                    b.shape()
+                };
+                if x.len() != y.len() && x.len() != 1 && y.len() != 1
+                    || x.is_empty()
+                    || y.is_empty()
+                {
                     return None;
                 }
                 let values: Option<Vec<i64>> = (0..shape.elements())
                     .map(|i| {
-                        let (x, y) = (x[if x.len() == 1 { 0 } else { i }], y[if y.len() == 1 { 0 } else { i }]);
+                        let (x, y) = (
+                            x[if x.len() == 1 { 0 } else { i }],
+                            y[if y.len() == 1 { 0 } else { i }],
+                        );
                         match n.op.name.as_str() {
                             "Add" | "AddV2" => x.checked_add(y),
                             "Sub" => x.checked_sub(y),
@@ -101,7 +126,11 @@ impl State {
                     return None;
                 }
                 self.value(input(1)?, depth).filter(|a| a.elements() == 1)?;
-                let product = t.to_i64s().ok()?.iter().try_fold(1i64, |a, b| a.checked_mul(*b))?;
+                let product = t
+                    .to_i64s()
+                    .ok()?
+                    .iter()
+                    .try_fold(1i64, |a, b| a.checked_mul(*b))?;
                 integers(t.dtype(), &[product], Shape::scalar())
             }
             "Reshape" => {
@@ -113,7 +142,13 @@ impl State {
                 t.into_shape(self.shape(e).to_shape()?).ok()
             }
             "Range" => {
-                let part = |i: usize| self.value(input(i)?, depth)?.to_i64s().ok()?.first().copied();
+                let part = |i: usize| {
+                    self.value(input(i)?, depth)?
+                        .to_i64s()
+                        .ok()?
+                        .first()
+                        .copied()
+                };
                 let (start, limit, delta) = (part(0)?, part(1)?, part(2)?);
                 let mut values = Vec::new();
                 let mut v = start;
@@ -123,7 +158,13 @@ impl State {
                 }
                 let done = delta != 0 && !(delta > 0 && v < limit || delta < 0 && v > limit);
                 let len = values.len();
-                done.then(|| integers(n.attrs.dtype("Tidx").ok()?, &values, Shape::of(&[len]).ok()?))?
+                done.then(|| {
+                    integers(
+                        n.attrs.dtype("Tidx").ok()?,
+                        &values,
+                        Shape::of(&[len]).ok()?,
+                    )
+                })?
             }
             _ => None,
         }
@@ -140,7 +181,11 @@ impl State {
         let values = t.to_i64s().ok()?;
         let (start, end) = clamp(start, end, shrink, values.len())?;
         let part = values.get(start..end)?;
-        let shape = if shrink { Shape::scalar() } else { Shape::of(&[part.len()]).ok()? };
+        let shape = if shrink {
+            Shape::scalar()
+        } else {
+            Shape::of(&[part.len()]).ok()?
+        };
         integers(t.dtype(), part, shape)
     }
 
@@ -151,7 +196,12 @@ impl State {
         if mask("ellipsis_mask")? != 0 || mask("new_axis_mask")? != 0 {
             return None;
         }
-        let part = |i: usize| match self.value(*n.inputs.get(i)?, depth)?.to_i64s().ok()?.as_slice() {
+        let part = |i: usize| match self
+            .value(*n.inputs.get(i)?, depth)?
+            .to_i64s()
+            .ok()?
+            .as_slice()
+        {
             [v] => Some(*v),
             _ => None,
         };
@@ -159,9 +209,17 @@ impl State {
         if stride != 1 {
             return None;
         }
-        let start = if mask("begin_mask")? & 1 == 1 { 0 } else { begin };
+        let start = if mask("begin_mask")? & 1 == 1 {
+            0
+        } else {
+            begin
+        };
         let shrink = mask("shrink_axis_mask")? & 1 == 1;
-        let end = if mask("end_mask")? & 1 == 1 && !shrink { i64::MAX } else { end };
+        let end = if mask("end_mask")? & 1 == 1 && !shrink {
+            i64::MAX
+        } else {
+            end
+        };
         Some((start, end, shrink))
     }
 
@@ -214,7 +272,9 @@ fn clamp(start: i64, end: i64, shrink: bool, len: usize) -> Option<(usize, usize
     let wrap = |v: i64| if v < 0 { v.saturating_add(len) } else { v };
     let start = wrap(start);
     if shrink {
-        return (0..len).contains(&start).then_some((start as usize, start as usize + 1));
+        return (0..len)
+            .contains(&start)
+            .then_some((start as usize, start as usize + 1));
     }
     let (start, end) = (start.clamp(0, len), wrap(end).clamp(0, len));
     Some((start as usize, end.max(start) as usize))

@@ -37,8 +37,11 @@ impl Graph {
                         p => format!("{}:{p}", name(e.node.number())),
                     })
                     .collect();
-                let mut controls: Vec<String> =
-                    n.controls.iter().map(|c| format!("^{}", name(c.number()))).collect();
+                let mut controls: Vec<String> = n
+                    .controls
+                    .iter()
+                    .map(|c| format!("^{}", name(c.number())))
+                    .collect();
                 controls.sort();
                 input.extend(controls);
                 let mut attr = n.attrs.0.clone();
@@ -49,10 +52,24 @@ impl Graph {
                     };
                     attr.insert("_output_shapes".into(), list);
                 }
-                NodeDef { name: n.name.clone(), op: n.op.name.clone(), input, device: n.device.clone(), attr, ..NodeDef::default() }
+                NodeDef {
+                    name: n.name.clone(),
+                    op: n.op.name.clone(),
+                    input,
+                    device: n.device.clone(),
+                    attr,
+                    ..NodeDef::default()
+                }
             })
             .collect();
-        let versions = VersionDef { producer: GRAPH_VERSION, ..VersionDef::default() };
-        Ok(GraphDef { node, versions, ..GraphDef::default() })
+        let versions = VersionDef {
+            producer: GRAPH_VERSION,
+            ..VersionDef::default()
+        };
+        Ok(GraphDef {
+            node,
+            versions,
+            ..GraphDef::default()
+        })
     }
 }

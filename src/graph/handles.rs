@@ -22,7 +22,11 @@ impl<'g> Output<'g> {
     }
     /// What a failed builder call returns.
     pub fn broken(scope: Scope<'g>) -> Output<'g> {
-        Output { scope, node: NodeId::BROKEN, port: 0 }
+        Output {
+            scope,
+            node: NodeId::BROKEN,
+            port: 0,
+        }
     }
     /// Whether it stands for an output (false: the call that should have made it failed).
     pub fn is_valid(self) -> bool {
@@ -50,7 +54,10 @@ impl<'g> Output<'g> {
     }
     /// Node and port.
     pub fn endpoint(self) -> Endpoint {
-        Endpoint { node: self.node, port: self.port }
+        Endpoint {
+            node: self.node,
+            port: self.port,
+        }
     }
     /// `node:port`.
     pub fn name(self) -> String {
@@ -58,8 +65,14 @@ impl<'g> Output<'g> {
     }
     /// The element type and whether it is a reference (float when the output is broken).
     pub fn type_ref(self) -> TypeRef {
-        let found = self.node().node().and_then(|n| n.outputs.get(self.port as usize).copied());
-        found.unwrap_or(TypeRef { base: DType::F32, is_ref: false })
+        let found = self
+            .node()
+            .node()
+            .and_then(|n| n.outputs.get(self.port as usize).copied());
+        found.unwrap_or(TypeRef {
+            base: DType::F32,
+            is_ref: false,
+        })
     }
     /// The element type.
     pub fn dtype(self) -> DType {
@@ -104,7 +117,10 @@ impl<'g> NodeRef<'g> {
     }
     /// What a failed builder call returns.
     pub fn broken(scope: Scope<'g>) -> NodeRef<'g> {
-        NodeRef { scope, id: NodeId::BROKEN }
+        NodeRef {
+            scope,
+            id: NodeId::BROKEN,
+        }
     }
     /// Whether it stands for a node.
     pub fn is_valid(self) -> bool {
@@ -160,7 +176,10 @@ impl<'g> NodeRef<'g> {
     /// All of its data inputs.
     pub fn inputs(self) -> Vec<Output<'g>> {
         let inputs = self.node().map(|n| n.inputs.clone()).unwrap_or_default();
-        inputs.into_iter().map(|e| Output::new(self.scope, e.node, e.port)).collect()
+        inputs
+            .into_iter()
+            .map(|e| Output::new(self.scope, e.node, e.port))
+            .collect()
     }
 }
 

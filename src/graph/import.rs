@@ -4,8 +4,8 @@ use super::build::{check_types, infer_shapes};
 use super::names::is_valid_node_name;
 use super::{Endpoint, Graph, Node, NodeId, Output, State};
 use crate::def::{AttrValue, GraphDef, InputRef, NodeDef, TypeRef};
-use crate::error::{Error, Result};
 use crate::dtype::DType;
+use crate::error::{Error, Result};
 use crate::op::{Attrs, OpLookup, check_attrs, signature};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -29,7 +29,11 @@ impl Graph {
     ///
     /// # Errors
     /// `InvalidArgument` for what is malformed, `NotFound` for an unknown op.
-    pub fn import<'g>(&'g self, def: &GraphDef, options: &ImportOptions<'g>) -> Result<Vec<Output<'g>>> {
+    pub fn import<'g>(
+        &'g self,
+        def: &GraphDef,
+        options: &ImportOptions<'g>,
+    ) -> Result<Vec<Output<'g>>> {
         let prefix = self.import_prefix(&options.prefix)?;
         let plan = Plan::new(def)?;
         let mut mapped: HashMap<(&str, usize), Output<'g>> = HashMap::new();
@@ -60,7 +64,14 @@ impl Graph {
         for (position, i) in plan.order.iter().enumerate() {
             place[*i] = base + position;
         }
-        let import = Import { ops: &*ops, prefix: &prefix, plan: &plan, place: &place, mapped, options };
+        let import = Import {
+            ops: &*ops,
+            prefix: &prefix,
+            plan: &plan,
+            place: &place,
+            mapped,
+            options,
+        };
         for &i in &plan.order {
             let n = &def.node[i];
             match import.node(&s, n) {
@@ -80,14 +91,28 @@ impl Graph {
         }
         // The edges of loops point back in the order of insertion; `insert` left them out.
         for id in base..s.nodes.node_count() {
-            let Some(n) = s.node(NodeId::new(id)).cloned() else { continue };
-            for (k, e) in n.inputs.iter().enumerate().filter(|(_, e)| e.node.number() >= id) {
-                let edge = super::Edge::Data { port: e.port, input: k as u32 };
+            let Some(n) = s.node(NodeId::new(id)).cloned() else {
+                continue;
+            };
+            for (k, e) in n
+                .inputs
+                .iter()
+                .enumerate()
+                .filter(|(_, e)| e.node.number() >= id)
+            {
+                let edge = super::Edge::Data {
+                    port: e.port,
+                    input: k as u32,
+                };
                 s.nodes.add_edge(e.node.index(), n.id.index(), edge);
             }
         }
         drop(s);
-        options.return_elements.iter().map(|name| self.output(&format!("{prefix}{name}"))).collect()
+        options
+            .return_elements
+            .iter()
+            .map(|name| self.output(&format!("{prefix}{name}")))
+            .collect()
     }
 
     fn import_prefix(&self, prefix: &str) -> Result<String> {
@@ -118,13 +143,22 @@ impl<'d> Plan<'d> {
         for (i, n) in def.node.iter().enumerate() {
             let at = |e: Error| e.at_node(&n.name, &n.op);
             if !(is_valid_node_name(&n.name) || n.name.starts_with('_')) {
-                return Err(at(Error::invalid_argument(format!("Node '{}': Node name contains invalid characters", n.name))));
+                return Err(at(Error::invalid_argument(format!(
+                    "Node '{}': Node name contains invalid characters",
+                    n.name
+                ))));
             }
             if n.op.is_empty() {
-                return Err(at(Error::invalid_argument(format!("Node '{}' does not specify an operation", n.name))));
+                return Err(at(Error::invalid_argument(format!(
+                    "Node '{}' does not specify an operation",
+                    n.name
+                ))));
             }
             if index.insert(n.name.as_str(), i).is_some() {
-                return Err(at(Error::invalid_argument(format!("Node '{}' is not unique", n.name))));
+                return Err(at(Error::invalid_argument(format!(
+                    "Node '{}' is not unique",
+                    n.name
+                ))));
             }
         }
         let count = def.node.len();
@@ -159,8 +193,10 @@ impl<'d> Plan<'d> {
             }
         }
         // Among the nodes that are ready the first in the file comes first, so that a sorted file keeps its order.
-        let mut ready: BinaryHeap<Reverse<usize>> =
-            (0..count).filter(|i| pending[*i] == 0).map(Reverse).collect();
+        let mut ready: BinaryHeap<Reverse<usize>> = (0..count)
+            .filter(|i| pending[*i] == 0)
+            .map(Reverse)
+            .collect();
         let mut order = Vec::with_capacity(count);
         while let Some(Reverse(i)) = ready.pop() {
             order.push(i);
@@ -175,7 +211,8 @@ impl<'d> Plan<'d> {
             let stuck = (0..count).filter(|i| pending[*i] > 0).count();
             let first = (0..count).find(|i| pending[*i] > 0).unwrap_or(0);
             let n = &def.node[first];
-            return Err(Error::invalid_argument(format!("{stuck} nodes in a cycle")).at_node(&n.name, &n.op));
+            return Err(Error::invalid_argument(format!("{stuck} nodes in a cycle"))
+                .at_node(&n.name, &n.op));
         }
         Ok(Plan { index, order })
     }
@@ -207,7 +244,9 @@ impl Import<'_, '_> {
         })?;
         let mut attrs = Attrs(def.attr.clone());
         let output_shapes = attrs.0.remove("_output_shapes");
-        attrs.0.retain(|name, _| name.starts_with('_') || schema.attr(name).is_some());
+        attrs
+            .0
+            .retain(|name, _| name.starts_with('_') || schema.attr(name).is_some());
         if let Some(AttrValue::BytesList(groups)) = attrs.0.get_mut("_class")
             && !self.prefix.is_empty()
         {
@@ -229,7 +268,11 @@ impl Import<'_, '_> {
             )));
         }
         check_types(&inputs, &given, &signature.inputs, state)?;
-        let device = if def.device.is_empty() { &self.options.default_device } else { &def.device };
+        let device = if def.device.is_empty() {
+            &self.options.default_device
+        } else {
+            &def.device
+        };
         crate::device::DeviceSpec::parse(device)?;
         let (mut shapes, handles) =
             infer_shapes(state, &schema, &attrs, &inputs, signature.outputs.len())?;
@@ -322,7 +365,10 @@ impl Import<'_, '_> {
                     )));
                 }
             };
-            inputs.push(Endpoint { node: id, port: port as u32 });
+            inputs.push(Endpoint {
+                node: id,
+                port: port as u32,
+            });
             given.push(ty);
         }
         Ok((inputs, given, controls))

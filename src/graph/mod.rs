@@ -71,7 +71,10 @@ impl Graph {
             unfeedable: Default::default(),
             changes: 0,
         };
-        Graph { ops, state: Arc::new(Mutex::new(state)) }
+        Graph {
+            ops,
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// The op definitions.
@@ -150,7 +153,9 @@ impl Graph {
         let (node, port) = match crate::def::InputRef::parse(name)? {
             crate::def::InputRef::Data(node, port) => (node, port),
             crate::def::InputRef::Control(_) => {
-                return Err(Error::invalid_argument(format!("{name} is not the name of a tensor")));
+                return Err(Error::invalid_argument(format!(
+                    "{name} is not the name of a tensor"
+                )));
             }
         };
         let found = self.find(node).ok_or_else(|| {
@@ -204,7 +209,8 @@ impl Graph {
         let Some(n) = s.node_mut(node) else { return };
         if !n.controls.contains(&before) {
             n.controls.push(before);
-            s.nodes.add_edge(before.index(), node.index(), Edge::Control);
+            s.nodes
+                .add_edge(before.index(), node.index(), Edge::Control);
             s.changes += 1;
         }
     }
@@ -215,14 +221,25 @@ impl Graph {
     pub fn set_input(&self, node: NodeId, index: usize, from: Output<'_>) -> Result<()> {
         let mut s = self.state();
         let from = from.endpoint();
-        let got = s.node(from.node).and_then(|n| n.outputs.get(from.port as usize)).copied();
+        let got = s
+            .node(from.node)
+            .and_then(|n| n.outputs.get(from.port as usize))
+            .copied();
         let current = s.node(node).and_then(|n| n.inputs.get(index)).copied();
         let (Some(got), Some(current)) = (got, current) else {
-            return Err(Error::invalid_argument(format!("there is no input {index} to replace")));
+            return Err(Error::invalid_argument(format!(
+                "there is no input {index} to replace"
+            )));
         };
-        let expected = s.node(current.node).and_then(|n| n.outputs.get(current.port as usize)).copied();
+        let expected = s
+            .node(current.node)
+            .and_then(|n| n.outputs.get(current.port as usize))
+            .copied();
         if expected.is_some_and(|e| e.base != got.base) {
-            return Err(Error::invalid_argument(format!("the new input has type {}", got.base)));
+            return Err(Error::invalid_argument(format!(
+                "the new input has type {}",
+                got.base
+            )));
         }
         let old = s
             .nodes
@@ -235,7 +252,14 @@ impl Graph {
         if let Some(n) = s.node_mut(node) {
             n.inputs[index] = from;
         }
-        s.nodes.add_edge(from.node.index(), node.index(), Edge::Data { port: from.port, input: index as u32 });
+        s.nodes.add_edge(
+            from.node.index(),
+            node.index(),
+            Edge::Data {
+                port: from.port,
+                input: index as u32,
+            },
+        );
         s.changes += 1;
         Ok(())
     }
@@ -268,7 +292,10 @@ impl State {
         self.nodes.node_weight_mut(id.index()).map(Arc::make_mut)
     }
     pub(crate) fn shape(&self, e: Endpoint) -> PartialShape {
-        self.node(e.node).and_then(|n| n.shapes.get(e.port as usize)).cloned().unwrap_or_default()
+        self.node(e.node)
+            .and_then(|n| n.shapes.get(e.port as usize))
+            .cloned()
+            .unwrap_or_default()
     }
     /// Adds a node whose name is unique already.
     pub(crate) fn insert(&mut self, mut node: Node) -> NodeId {
@@ -280,7 +307,14 @@ impl State {
         for (i, e) in inputs.iter().enumerate() {
             // A loop's back edge is not there yet; `set_input` adds it.
             if e.node.index().index() < self.nodes.node_count() {
-                self.nodes.add_edge(e.node.index(), id.index(), Edge::Data { port: e.port, input: i as u32 });
+                self.nodes.add_edge(
+                    e.node.index(),
+                    id.index(),
+                    Edge::Data {
+                        port: e.port,
+                        input: i as u32,
+                    },
+                );
             }
         }
         for c in controls {

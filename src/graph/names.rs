@@ -42,7 +42,11 @@ pub(crate) fn is_valid_node_name(name: &str) -> bool {
 
 /// Whether a name scope may have this name; only inside another one may it begin with `_`, `/` or `-`.
 pub(crate) fn is_valid_scope_name(name: &str, at_root: bool) -> bool {
-    if at_root { is_valid_node_name(name) } else { !name.is_empty() && name.chars().all(is_name_char) }
+    if at_root {
+        is_valid_node_name(name)
+    } else {
+        !name.is_empty() && name.chars().all(is_name_char)
+    }
 }
 
 fn is_name_char(c: char) -> bool {

@@ -63,7 +63,12 @@ impl<'g> Scope<'g> {
         self.graph
     }
     pub(crate) fn data(self) -> ScopeData {
-        self.graph.state().scopes.get(self.id as usize).cloned().unwrap_or_default()
+        self.graph
+            .state()
+            .scopes
+            .get(self.id as usize)
+            .cloned()
+            .unwrap_or_default()
     }
     pub(crate) fn derive(self, change: impl FnOnce(&mut ScopeData)) -> Scope<'g> {
         let mut s = self.graph.state();
@@ -71,7 +76,10 @@ impl<'g> Scope<'g> {
         change(&mut data);
         s.scopes.push(data);
         let id = (s.scopes.len() - 1) as u32;
-        Scope { graph: self.graph, id }
+        Scope {
+            graph: self.graph,
+            id,
+        }
     }
     #[track_caller]
     fn bad_name(self, name: &str) {
@@ -92,7 +100,13 @@ impl<'g> Scope<'g> {
             if !is_valid_scope_name(name, d.prefix.is_empty()) {
                 self.bad_name(name);
             }
-            format!("{}/", self.graph.state().names.unique(&format!("{}{name}", d.prefix)))
+            format!(
+                "{}/",
+                self.graph
+                    .state()
+                    .names
+                    .unique(&format!("{}{name}", d.prefix))
+            )
         };
         self.derive(|d| {
             d.prefix = prefix;
@@ -118,7 +132,8 @@ impl<'g> Scope<'g> {
     /// `name/w`, whatever name scopes are open.
     #[track_caller]
     pub fn variable_scope(self, name: &str) -> Scope<'g> {
-        self.scope(name).derive(|d| d.variables = format!("{}{name}/", d.variables))
+        self.scope(name)
+            .derive(|d| d.variables = format!("{}{name}/", d.variables))
     }
     /// The variable scope's prefix, without the last slash.
     pub fn variable_prefix(self) -> String {
@@ -144,8 +159,9 @@ impl<'g> Scope<'g> {
         if device.is_empty() {
             return self.derive(|d| d.device = String::new());
         }
-        let merged = crate::device::DeviceSpec::parse(device)
-            .and_then(|inner| Ok(inner.over(&crate::device::DeviceSpec::parse(&self.data().device)?)));
+        let merged = crate::device::DeviceSpec::parse(device).and_then(|inner| {
+            Ok(inner.over(&crate::device::DeviceSpec::parse(&self.data().device)?))
+        });
         match merged {
             Ok(spec) => self.derive(|d| d.device = spec.to_string()),
             Err(e) => {
@@ -156,8 +172,12 @@ impl<'g> Scope<'g> {
     }
     /// Nodes made inside run after these.
     pub fn after<N: Into<NodeRef<'g>>>(self, nodes: impl IntoIterator<Item = N>) -> Scope<'g> {
-        let ids: Vec<NodeId> =
-            nodes.into_iter().map(|n| n.into()).filter(|n| n.is_valid()).map(NodeRef::id).collect();
+        let ids: Vec<NodeId> = nodes
+            .into_iter()
+            .map(|n| n.into())
+            .filter(|n| n.is_valid())
+            .map(NodeRef::id)
+            .collect();
         self.derive(|d| {
             for id in ids {
                 if !d.controls.contains(&id) {
@@ -178,9 +198,10 @@ impl<'g> Scope<'g> {
         let node = node.into();
         let Some(n) = node.node() else { return self };
         let groups = match n.attrs.0.get("_class") {
-            Some(AttrValue::BytesList(l)) => {
-                l.iter().map(|b| String::from_utf8_lossy(b).into_owned()).collect()
-            }
+            Some(AttrValue::BytesList(l)) => l
+                .iter()
+                .map(|b| String::from_utf8_lossy(b).into_owned())
+                .collect(),
             _ => vec![format!("loc:@{}", n.name)],
         };
         self.derive(|d| {
@@ -205,7 +226,10 @@ impl<'g> Scope<'g> {
     #[track_caller]
     pub fn constant(self, value: impl Into<Tensor>) -> Output<'g> {
         let value = value.into();
-        self.op("Const").attr("dtype", value.dtype()).attr("value", value).out()
+        self.op("Const")
+            .attr("dtype", value.dtype())
+            .attr("value", value)
+            .out()
     }
 }
 
@@ -234,7 +258,9 @@ pub(crate) fn capture(
             }
             context = s.conds.get(c as usize).and_then(|c| c.outer);
         }
-        let Some(c) = s.conds.get(cond as usize) else { return Ok(e) };
+        let Some(c) = s.conds.get(cond as usize) else {
+            return Ok(e);
+        };
         if let Some(found) = c.captured.get(&e) {
             return Ok(*found);
         }
@@ -253,14 +279,23 @@ pub(crate) fn capture(
         d.controls.clear();
         d.op_name = None;
     });
-    let is_ref = Output::new(outside, e_outer.node, e_outer.port).type_ref().is_ref;
-    let switch = OpBuilder::new(outside, if is_ref { "RefSwitch" } else { "Switch" }, location)
-        .input(Output::new(outside, e_outer.node, e_outer.port))
-        .input(Output::new(outside, predicate.node, predicate.port))
-        .name(format!("{user}/Switch/"))
-        .finish();
+    let is_ref = Output::new(outside, e_outer.node, e_outer.port)
+        .type_ref()
+        .is_ref;
+    let switch = OpBuilder::new(
+        outside,
+        if is_ref { "RefSwitch" } else { "Switch" },
+        location,
+    )
+    .input(Output::new(outside, e_outer.node, e_outer.port))
+    .input(Output::new(outside, predicate.node, predicate.port))
+    .name(format!("{user}/Switch/"))
+    .finish();
     graph.check()?;
-    let inside = Endpoint { node: switch.id(), port: branch };
+    let inside = Endpoint {
+        node: switch.id(),
+        port: branch,
+    };
     let mut s = graph.state();
     if let Some(n) = s.node_mut(switch.id()) {
         n.cond = Some(cond);
@@ -300,9 +335,17 @@ impl<'g> Scope<'g> {
     /// An output made elsewhere, as it is seen in this scope (through a Switch inside a branch of a `cond`).
     #[track_caller]
     pub fn bring_in(self, x: Output<'g>) -> Output<'g> {
-        let Some(cond) = self.data().cond.filter(|_| x.is_valid()) else { return x.in_scope(self) };
+        let Some(cond) = self.data().cond.filter(|_| x.is_valid()) else {
+            return x.in_scope(self);
+        };
         let user = x.node().name();
-        match capture(self, cond, x.endpoint(), &format!("{}{}", self.data().prefix, user.replace('/', "_")), Location::caller()) {
+        match capture(
+            self,
+            cond,
+            x.endpoint(),
+            &format!("{}{}", self.data().prefix, user.replace('/', "_")),
+            Location::caller(),
+        ) {
             Ok(e) => Output::new(self, e.node, e.port),
             Err(e) => {
                 self.graph.fail(e);

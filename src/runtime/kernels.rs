@@ -18,7 +18,10 @@ pub fn find_kernel(
     let entry = registry
         .entry(op)
         .ok_or_else(|| Error::not_found(format!("Op type not registered '{op}'")))?;
-    let found = entry.kernels.iter().find(|k| k.device == device && k.matches(attrs));
+    let found = entry
+        .kernels
+        .iter()
+        .find(|k| k.device == device && k.matches(attrs));
     found.copied().ok_or_else(|| {
         let types: Vec<String> = attrs
             .0

@@ -5,7 +5,8 @@ use crate::device::cpu::ThreadPool;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::{
-    AnyKernel, AsyncCall, Cancellation, DeviceType, Env, KernelInit, NodeInfo, OpContext, Step, Value,
+    AnyKernel, AsyncCall, Cancellation, DeviceType, Env, KernelInit, NodeInfo, OpContext, Step,
+    Value,
 };
 use crate::op::{Attrs, infer_attrs, signature};
 use crate::registry::Registry;
@@ -41,7 +42,11 @@ impl SingleOp {
         infer_attrs(schema, types, &mut attrs)?;
         let types = signature(schema, &attrs)?;
         let def = find_kernel(registry, op, DeviceType::Cpu, &attrs)?;
-        let node = Arc::new(NodeInfo { name: op.into(), op: op.into(), device: env.device.clone() });
+        let node = Arc::new(NodeInfo {
+            name: op.into(),
+            op: op.into(),
+            device: env.device.clone(),
+        });
         let init = KernelInit {
             node: &node,
             attrs: &attrs,
@@ -50,7 +55,12 @@ impl SingleOp {
             env,
         };
         let kernel = (def.new)(&init)?;
-        Ok(SingleOp { kernel, node, env: env.clone(), outputs: types.outputs.len() })
+        Ok(SingleOp {
+            kernel,
+            node,
+            env: env.clone(),
+            outputs: types.outputs.len(),
+        })
     }
 
     /// Calls the kernel and waits for its outputs.
@@ -67,7 +77,8 @@ impl SingleOp {
             AnyKernel::Sync(k) => {
                 let mut inputs: Vec<Option<Value>> = inputs.into_iter().map(Some).collect();
                 let mut outputs: Vec<Option<Value>> = vec![None; self.outputs];
-                let mut ctx = OpContext::new(&self.node, &self.env, &step, &mut inputs, &mut outputs);
+                let mut ctx =
+                    OpContext::new(&self.node, &self.env, &step, &mut inputs, &mut outputs);
                 k.compute(&mut ctx).and_then(|()| {
                     let made: Option<Vec<Value>> = outputs.into_iter().collect();
                     made.ok_or_else(|| Error::internal("an output was not set"))
@@ -85,7 +96,8 @@ impl SingleOp {
                     inputs.into_iter().collect(),
                     done,
                 ));
-                rx.recv().unwrap_or_else(|_| Err(Error::internal("the call was dropped")))
+                rx.recv()
+                    .unwrap_or_else(|_| Err(Error::internal("the call was dropped")))
             }
         };
         outcome.map_err(|e| e.at_node(&self.node.name, &self.node.op))
@@ -114,8 +126,10 @@ pub fn run_op(
         resources: Resources::new(),
         device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
     });
-    let types: Vec<Vec<DType>> =
-        args.iter().map(|a| a.iter().map(Tensor::dtype).collect()).collect();
+    let types: Vec<Vec<DType>> = args
+        .iter()
+        .map(|a| a.iter().map(Tensor::dtype).collect())
+        .collect();
     let single = SingleOp::new(registry, &env, op, &types, attrs)?;
     let outputs = single.run(args.into_iter().flatten().map(Value::Tensor).collect())?;
     outputs
