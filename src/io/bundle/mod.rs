@@ -1,0 +1,21 @@
+//! Tensor bundles: TensorFlow's checkpoints (version 2), an index and data files under one prefix.
+
+mod codec;
+mod entry;
+mod merge;
+mod ordered;
+mod publish;
+mod reader;
+mod slice;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use entry::BundleEntry;
+pub use merge::{MergeOptions, merge_bundles};
+pub use reader::BundleReader;
+pub use slice::{Extent, SliceSpec, TensorSlice};
+pub use writer::BundleWriter;
+
+pub(crate) use entry::{index_path, is_data_suffix, suffixed};
+pub(crate) use publish::files;
