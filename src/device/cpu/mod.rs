@@ -1,5 +1,10 @@
-//! The CPU device: its thread pool.
+//! The CPU device: its thread pool, its vector instructions, and matrix products.
 
+pub mod gemm;
 mod pool;
+mod share;
+mod simd;
 
 pub use pool::{Task, ThreadPool};
+pub use share::{Disjoint, Scratch, try_parallel};
+pub use simd::{Loop, SimdLevel, vectorized};
