@@ -1,7 +1,9 @@
 //! What outlives a step: variables, queues and readers, found by container, kind and name.
 
+pub mod philox;
 mod variable;
 
+pub use philox::Philox;
 pub use variable::{Variable, lock_all};
 
 use crate::error::{Error, Result};
