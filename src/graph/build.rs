@@ -20,6 +20,8 @@ pub struct OpBuilder<'g> {
     args: Vec<Vec<Output<'g>>>,
     attrs: Attrs,
     controls: Vec<NodeId>,
+    /// The unique full name, once constants among the inputs had to be named after the node.
+    reserved: Option<String>,
     location: &'static Location<'static>,
 }
 
@@ -36,22 +38,55 @@ impl<'g> OpBuilder<'g> {
             args: Vec::new(),
             attrs: Attrs::default(),
             controls: Vec::new(),
+            reserved: None,
             location,
         }
     }
-    /// The next argument: one tensor.
+    /// The next argument: one tensor. A Rust value becomes a constant named after the node and the argument
+    /// (`Reshape/shape`); so give the node's own name first, if it has one.
     #[track_caller]
     pub fn input(mut self, x: impl Operand<'g>) -> OpBuilder<'g> {
-        let x = x.operand(self.scope, None);
+        let scope = self.operand_scope(x.is_output());
+        let x = x.operand(scope, None);
         self.args.push(vec![x]);
         self
     }
     /// The next argument: one tensor; a Rust number becomes a constant of that type.
     #[track_caller]
     pub fn input_like(mut self, x: impl Operand<'g>, like: DType) -> OpBuilder<'g> {
-        let x = x.operand(self.scope, Some(like));
+        let scope = self.operand_scope(x.is_output());
+        let x = x.operand(scope, Some(like));
         self.args.push(vec![x]);
         self
+    }
+    /// Where the next argument is made: inside a name scope of the node's (unique) name, as TensorFlow does.
+    fn operand_scope(&mut self, is_output: bool) -> Scope<'g> {
+        let argument = self.args.len();
+        let schema = self.scope.graph().ops().schema(self.op);
+        let name = schema.and_then(|s| s.inputs.get(argument).map(|a| a.name.clone()));
+        if is_output || name.is_none() {
+            return self.scope;
+        }
+        let reserved = match &self.reserved {
+            Some(r) => r.clone(),
+            None => {
+                let wanted = self.wanted();
+                let full = match wanted.strip_suffix('/') {
+                    Some(absolute) => absolute.to_string(),
+                    None => self.scope.unique_name(&wanted),
+                };
+                self.reserved.insert(full).clone()
+            }
+        };
+        self.scope.derive(|d| {
+            d.prefix = format!("{reserved}/");
+            d.op_name = name;
+        })
+    }
+    /// The name that the node asks for.
+    fn wanted(&self) -> String {
+        let given = self.name.clone().or_else(|| self.scope.data().op_name);
+        given.unwrap_or_else(|| self.op.to_string())
     }
     /// The next argument: a list of tensors.
     pub fn list(mut self, xs: impl IntoIterator<Item = Output<'g>>) -> OpBuilder<'g> {
@@ -79,7 +114,7 @@ impl<'g> OpBuilder<'g> {
     }
     /// Adds the node. On a mistake nothing is added, the graph keeps the error, and the result is broken;
     /// when an input is broken already, the result is broken and nothing is reported.
-    pub fn finish(mut self) -> NodeRef<'g> {
+    pub fn finish(self) -> NodeRef<'g> {
         let scope = self.scope;
         if self.args.iter().flatten().any(|o| !o.is_valid())
             || self.controls.contains(&NodeId::BROKEN)
@@ -87,8 +122,7 @@ impl<'g> OpBuilder<'g> {
             return NodeRef::broken(scope);
         }
         let (op, location) = (self.op, self.location);
-        let name = self.name.take();
-        let wanted = name.unwrap_or_else(|| scope.data().op_name.unwrap_or_else(|| op.to_string()));
+        let wanted = self.wanted();
         match self.add(&wanted) {
             Ok(id) => NodeRef::new(scope, id),
             Err(e) => {
@@ -168,11 +202,17 @@ impl<'g> OpBuilder<'g> {
                 .entry("_class".into())
                 .or_insert(AttrValue::BytesList(groups));
         }
-        let name = if wanted.ends_with('/') && !state.names.contains(&full) {
-            state.names.reserve(&full);
-            full
-        } else {
-            state.names.unique(&full)
+        let exact = self
+            .reserved
+            .or_else(|| wanted.ends_with('/').then_some(full.clone()));
+        let name = match exact {
+            Some(exact) if !state.by_name.contains_key(&exact) => {
+                if !state.names.contains(&exact) {
+                    state.names.reserve(&exact);
+                }
+                exact
+            }
+            _ => state.names.unique(&full),
         };
         Ok(state.insert(Node {
             id: NodeId::new(0),
