@@ -27,5 +27,6 @@ pub use grad::{Gradient, GradientOptions, IndexedSlices};
 pub use graph::{Graph, ImportOptions, NodeRef, Operand, Output, Scope};
 pub use op::Attrs;
 pub use registry::{OpEntry, Registry};
+pub use runtime::{Callable, RunOptions, Session, SessionOptions};
 pub use shape::{PartialShape, Shape};
 pub use tensor::{Bytes, ResourceHandle, Tensor};

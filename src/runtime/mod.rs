@@ -1,7 +1,18 @@
 //! Running graphs: kernels for nodes, compiling, executing, sessions.
 
+mod devices;
+mod executor;
 mod kernels;
+mod plan;
+mod prune;
+mod session;
 mod single;
+mod targets;
+mod trace;
 
 pub use kernels::find_kernel;
+pub use prune::RunSignature;
+pub use session::{Callable, RunMetadata, RunOptions, Session, SessionOptions};
 pub use single::{SingleOp, run_op};
+pub use targets::{AsEndpoint, AsNode, IntoFeeds, IntoFetches, IntoTargets};
+pub use trace::{NodeStats, Trace};

@@ -5,6 +5,6 @@ mod pool;
 mod share;
 mod simd;
 
-pub use pool::{Task, ThreadPool};
+pub use pool::{Guest, Task, ThreadPool};
 pub use share::{Disjoint, Scratch, try_parallel};
 pub use simd::{Loop, SimdLevel, vectorized};

@@ -36,6 +36,8 @@ struct Shared {
     open_loops: AtomicUsize,
     stealers: Vec<Stealer<Task>>,
     sleepers: AtomicUsize,
+    /// Workers at work, plus guests.
+    active: AtomicUsize,
     sleep: Mutex<()>,
     wake: Condvar,
     stop: AtomicBool,
@@ -48,6 +50,8 @@ struct Loop {
     jobs: usize,
     next: AtomicUsize,
     finished: AtomicUsize,
+    /// Threads that have joined: never more than the pool has workers.
+    joined: AtomicUsize,
     panicked: AtomicBool,
     done: Mutex<bool>,
     all_done: Condvar,
@@ -102,6 +106,7 @@ impl ThreadPool {
             open_loops: AtomicUsize::new(0),
             stealers: workers.iter().map(Worker::stealer).collect(),
             sleepers: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -127,6 +132,17 @@ impl ThreadPool {
     /// The number of workers.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// Lets the calling thread, which is not a worker, compute in place of an idle worker; `None` when all
+    /// workers are busy. The place is given back when the guest is dropped.
+    pub fn enter(&self) -> Option<Guest<'_>> {
+        let claim = |n: usize| (n < self.threads).then_some(n + 1);
+        self.shared
+            .active
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, claim)
+            .ok()?;
+        Some(Guest(&self.shared.active))
     }
 
     /// Starts a task on some worker.
@@ -167,13 +183,14 @@ impl ThreadPool {
             jobs,
             next: AtomicUsize::new(0),
             finished: AtomicUsize::new(0),
+            joined: AtomicUsize::new(1),
             panicked: AtomicBool::new(false),
             done: Mutex::new(false),
             all_done: Condvar::new(),
         });
         self.shared.loops.lock().push(state.clone());
         self.shared.open_loops.fetch_add(1, Ordering::SeqCst);
-        for _ in 0..(jobs - 1).min(self.threads) {
+        for _ in 0..(jobs - 1).min(self.threads - 1) {
             self.shared.wake_one();
         }
         state.work();
@@ -214,6 +231,15 @@ impl ThreadPool {
     }
 }
 
+/// A thread from outside that computes in place of a worker.
+pub struct Guest<'a>(&'a AtomicUsize);
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
@@ -244,7 +270,8 @@ impl Shared {
         }
         let mut loops = self.loops.lock();
         while let Some(l) = loops.last() {
-            if !l.exhausted() {
+            if !l.exhausted() && l.joined.load(Ordering::Relaxed) < self.stealers.len() {
+                l.joined.fetch_add(1, Ordering::Relaxed);
                 return Some(l.clone());
             }
             loops.pop();
@@ -293,11 +320,15 @@ fn run_worker(shared: Arc<Shared>, worker: Worker<Task>) {
     while !shared.stop.load(Ordering::SeqCst) {
         if let Some(l) = shared.find_loop() {
             idle = 0;
+            shared.active.fetch_add(1, Ordering::AcqRel);
             l.work();
+            shared.active.fetch_sub(1, Ordering::AcqRel);
         } else if let Some(task) = shared.find_task() {
             idle = 0;
+            shared.active.fetch_add(1, Ordering::AcqRel);
             // A task that panics must not take its worker away from the others.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(task));
+            shared.active.fetch_sub(1, Ordering::AcqRel);
         } else if idle < 200 {
             idle += 1;
             std::hint::spin_loop();

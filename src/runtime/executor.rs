@@ -1,0 +1,550 @@
+//! The executor: tokens flow along the edges of a plan; a node runs when all its inputs have arrived.
+
+use super::plan::{Action, Edge, Executable};
+use super::trace::Trace;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::kernel::{AsyncCall, OpContext, Step, Value};
+use crate::tensor::Tensor;
+use parking_lot::{Condvar, Mutex};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Kernels that take less than this on average run on the thread that made them ready.
+const INLINE_NANOS: u32 = 5_000;
+
+/// What has arrived at each node.
+pub(super) type States = Vec<Mutex<NodeState>>;
+
+/// What has arrived at a node in this step (and iteration: loops have one such list for each).
+#[derive(Default)]
+pub(super) struct NodeState {
+    /// Inputs still to come, data and control.
+    pending: u32,
+    /// Merge only: data inputs still to come.
+    data_pending: u32,
+    /// Some input was dead; for a Merge, all were.
+    dead: bool,
+    /// Merge only: which input won.
+    winner: Option<u32>,
+    fired: bool,
+    inputs: SmallVec<[Option<Value>; 3]>,
+}
+
+/// One run of a plan.
+pub(super) struct Run {
+    plan: Arc<Executable>,
+    step: Arc<Step>,
+    states: States,
+    fetched: Mutex<Vec<Option<Value>>>,
+    /// Nodes that are ready, running, or waiting for an asynchronous kernel.
+    outstanding: AtomicUsize,
+    failed: AtomicBool,
+    error: Mutex<Option<Error>>,
+    finished: Mutex<bool>,
+    signal: Condvar,
+    trace: Option<Arc<Trace>>,
+}
+
+/// A list of outputs: `None` is dead.
+type Outputs = SmallVec<[Option<Value>; 3]>;
+
+impl Run {
+    /// Starts a run; [`Run::wait`] gives its outcome.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a fed value has the wrong type.
+    pub(super) fn start(
+        plan: &Arc<Executable>,
+        step: Arc<Step>,
+        feeds: Vec<Tensor>,
+        pool: &crate::device::cpu::ThreadPool,
+        trace: Option<Arc<Trace>>,
+    ) -> Result<Arc<Run>> {
+        if feeds.len() != plan.feeds.len() {
+            return Err(Error::invalid_argument(format!(
+                "{} values given for {} feeds",
+                feeds.len(),
+                plan.feeds.len()
+            )));
+        }
+        for (value, (name, dtype)) in feeds.iter().zip(&plan.feed_types) {
+            if value.dtype() != *dtype {
+                return Err(Error::invalid_argument(format!(
+                    "Expects {name} to be {dtype} but {} is provided",
+                    value.dtype()
+                )));
+            }
+        }
+        let mut states = plan.idle.lock().pop().unwrap_or_default();
+        states.resize_with(plan.nodes.len(), Default::default);
+        for (s, n) in states.iter_mut().zip(&plan.nodes) {
+            let s = s.get_mut();
+            let data = n.takes_ref.len() as u32;
+            *s = NodeState {
+                pending: match n.action {
+                    Action::Merge => n.control_inputs,
+                    _ => n.control_inputs + data,
+                },
+                data_pending: data,
+                inputs: std::mem::take(&mut s.inputs),
+                ..NodeState::default()
+            };
+            s.inputs.clear();
+            s.inputs.resize(data as usize, None);
+        }
+        let run = Arc::new(Run {
+            plan: plan.clone(),
+            step,
+            states,
+            fetched: Mutex::new(vec![None; plan.fetch_names.len()]),
+            // One for the starter, so that nothing ends before everything has begun.
+            outstanding: AtomicUsize::new(1),
+            failed: AtomicBool::new(false),
+            error: Mutex::new(None),
+            finished: Mutex::new(false),
+            signal: Condvar::new(),
+            trace,
+        });
+        let mut ready: Vec<u32> = plan.roots.clone();
+        run.outstanding.fetch_add(ready.len(), Ordering::AcqRel);
+        for (value, edges) in feeds.into_iter().zip(&plan.feeds) {
+            run.send(edges, Some(Value::Tensor(value)), &mut ready);
+        }
+        match pool.enter() {
+            Some(_guest) => run.work(ready, pool),
+            None => {
+                for node in ready {
+                    run.spawn(node, pool);
+                }
+            }
+        }
+        run.release(1);
+        Ok(run)
+    }
+
+    /// Waits for the end and gives the fetched values.
+    ///
+    /// # Errors
+    /// The first error of the step; `DeadlineExceeded` after the time-out.
+    pub(super) fn wait(self: &Arc<Run>, timeout: Option<Duration>) -> Result<Vec<Tensor>> {
+        let deadline = timeout.map(|t| Instant::now() + t);
+        let mut finished = self.finished.lock();
+        while !*finished {
+            match deadline {
+                None => self.signal.wait(&mut finished),
+                Some(d) => {
+                    if self.signal.wait_until(&mut finished, d).timed_out() && !*finished {
+                        drop(finished);
+                        self.fail(Error::new(
+                            crate::error::Code::DeadlineExceeded,
+                            "Timed out waiting for notification",
+                        ));
+                        finished = self.finished.lock();
+                        // What has begun is ended by the cancellation: wait for it.
+                        while !*finished {
+                            self.signal.wait(&mut finished);
+                        }
+                    }
+                }
+            }
+        }
+        drop(finished);
+        if let Some(e) = self.error.lock().take() {
+            return Err(e);
+        }
+        let fetched = std::mem::take(&mut *self.fetched.lock());
+        fetched
+            .into_iter()
+            .zip(&self.plan.fetch_names)
+            .map(|(v, name)| match v {
+                Some(Value::Tensor(t)) => Ok(t),
+                Some(Value::Ref(v)) => v.read(),
+                None => Err(Error::invalid_argument(format!(
+                    "The tensor returned for {name} was not valid."
+                ))),
+            })
+            .collect()
+    }
+
+    /// Records an error and cancels the step; only the first one counts.
+    pub(super) fn fail(&self, error: Error) {
+        {
+            let mut slot = self.error.lock();
+            if slot.is_some() {
+                return;
+            }
+            *slot = Some(error);
+        }
+        self.failed.store(true, Ordering::Release);
+        self.step.cancellation.cancel();
+    }
+
+    fn spawn(self: &Arc<Run>, node: u32, pool: &crate::device::cpu::ThreadPool) {
+        let run = self.clone();
+        pool.spawn(Box::new(move || {
+            // The pool outlives the task: the plan's devices hold it.
+            let pool = run.plan.nodes[node as usize].env.pool.clone();
+            run.work(vec![node], &pool);
+        }));
+    }
+
+    /// Runs ready nodes, and what they make ready, until nothing is left to do here.
+    fn work(self: &Arc<Run>, mut local: Vec<u32>, pool: &crate::device::cpu::ThreadPool) {
+        let mut ready: Vec<u32> = Vec::new();
+        // Of several long nodes all but one go to other threads.
+        let mut first = std::mem::take(&mut local);
+        self.distribute(&mut first, &mut local, pool);
+        while let Some(node) = local.pop() {
+            let done = self.execute(node, &mut ready);
+            if done {
+                let made = ready.len();
+                self.distribute(&mut ready, &mut local, pool);
+                // The ready nodes were counted when they became ready; this one is over.
+                let _ = made;
+                self.release(1);
+            }
+        }
+    }
+
+    fn distribute(
+        self: &Arc<Run>,
+        ready: &mut Vec<u32>,
+        local: &mut Vec<u32>,
+        pool: &crate::device::cpu::ThreadPool,
+    ) {
+        let mut long = None;
+        for node in ready.drain(..).rev() {
+            if self.is_long(node) {
+                if let Some(other) = long.replace(node) {
+                    self.spawn(other, pool);
+                }
+            } else {
+                local.push(node);
+            }
+        }
+        if let Some(node) = long {
+            if local.is_empty() || pool.threads() == 1 {
+                // With one thread the long node waits below the short ones.
+                local.insert(0, node);
+            } else {
+                self.spawn(node, pool);
+            }
+        }
+    }
+
+    fn is_long(&self, node: u32) -> bool {
+        let n = &self.plan.nodes[node as usize];
+        match &n.action {
+            Action::Kernel(k) => !k.is_cheap() && n.cost.load(Ordering::Relaxed) > INLINE_NANOS,
+            _ => false,
+        }
+    }
+
+    /// Runs one node and delivers its outputs; false when an asynchronous kernel has it now.
+    fn execute(self: &Arc<Run>, node: u32, ready: &mut Vec<u32>) -> bool {
+        if self.failed.load(Ordering::Acquire) {
+            return true;
+        }
+        let n = &self.plan.nodes[node as usize];
+        let (mut inputs, dead, winner) = {
+            let mut s = self.states[node as usize].lock();
+            (std::mem::take(&mut s.inputs), s.dead, s.winner)
+        };
+        let started = self.trace.as_ref().map(|_| Instant::now());
+        if dead && !matches!(n.action, Action::ControlTrigger) {
+            self.finish_node(
+                node,
+                std::iter::repeat_n(None, n.outputs.len()).collect(),
+                ready,
+                true,
+            );
+            return true;
+        }
+        let outcome: Result<Outputs> = match &n.action {
+            Action::ControlTrigger => Ok(Outputs::new()),
+            Action::Merge => {
+                let i = winner.unwrap_or(0) as usize;
+                let value = inputs.get_mut(i).and_then(Option::take);
+                let mut out = Outputs::new();
+                out.push(value);
+                out.push(Some(Value::Tensor(Tensor::from(i as i32))));
+                Ok(out)
+            }
+            Action::Switch => self.switch(n, &mut inputs),
+            Action::Kernel(kernel) => self.dereference(n, &mut inputs).and_then(|()| {
+                let timed = (!kernel.is_cheap()).then(Instant::now);
+                let mut outputs: Outputs = std::iter::repeat_n(None, n.outputs.len()).collect();
+                let mut ctx =
+                    OpContext::new(&n.info, &n.env, &self.step, &mut inputs, &mut outputs);
+                kernel.compute(&mut ctx)?;
+                if let Some(i) = outputs.iter().position(Option::is_none) {
+                    return Err(Error::internal(format!(
+                        "the kernel did not set output {i}"
+                    )));
+                }
+                if let Some(t) = timed {
+                    let now = t.elapsed().as_nanos().min(u128::from(u32::MAX / 2)) as u32;
+                    let old = n.cost.load(Ordering::Relaxed);
+                    let new = if old == u32::MAX {
+                        now
+                    } else {
+                        old - old / 8 + now / 8
+                    };
+                    n.cost.store(new, Ordering::Relaxed);
+                }
+                Ok(outputs)
+            }),
+            Action::Async(kernel) => match self.dereference(n, &mut inputs) {
+                Err(e) => Err(e),
+                Ok(()) => {
+                    let values = inputs.into_iter().flatten().collect();
+                    match self.begin(node, kernel.clone(), values) {
+                        Some(r) => r,
+                        None => return false,
+                    }
+                }
+            },
+        };
+        if let (Some(trace), Some(t)) = (&self.trace, started) {
+            trace.record(&n.info, t);
+        }
+        self.complete(node, outcome, ready);
+        true
+    }
+
+    fn complete(self: &Arc<Run>, node: u32, outcome: Result<Outputs>, ready: &mut Vec<u32>) {
+        match outcome {
+            Ok(outputs) => self.finish_node(node, outputs, ready, false),
+            Err(e) => {
+                let n = &self.plan.nodes[node as usize];
+                let e = e
+                    .at_node(&n.info.name, &n.info.op)
+                    .on_device(&n.info.device);
+                self.fail(match n.location {
+                    Some(l) => e.at_line(l),
+                    None => e,
+                });
+            }
+        }
+    }
+
+    /// Starts an asynchronous kernel; its outcome when it was there at once.
+    fn begin(
+        self: &Arc<Run>,
+        node: u32,
+        kernel: Arc<dyn crate::kernel::AsyncKernel>,
+        inputs: SmallVec<[Value; 4]>,
+    ) -> Option<Result<Outputs>> {
+        enum Slot {
+            Starting,
+            Done(Result<Vec<Value>>),
+            Left,
+        }
+        let slot = Arc::new(Mutex::new(Slot::Starting));
+        let n = &self.plan.nodes[node as usize];
+        let (run, theirs) = (self.clone(), slot.clone());
+        let done = Box::new(move |result: Result<Vec<Value>>| {
+            let mut s = theirs.lock();
+            if matches!(*s, Slot::Starting) {
+                *s = Slot::Done(result);
+                return;
+            }
+            drop(s);
+            let pool = run.plan.nodes[node as usize].env.pool.clone();
+            let target = pool.clone();
+            target.spawn(Box::new(move || {
+                let mut ready = Vec::new();
+                run.complete(node, run.checked(node, result), &mut ready);
+                run.release_after(ready, &pool);
+            }));
+        });
+        kernel.start(AsyncCall::new(
+            n.info.clone(),
+            n.env.clone(),
+            self.step.clone(),
+            inputs,
+            done,
+        ));
+        let mut s = slot.lock();
+        match std::mem::replace(&mut *s, Slot::Left) {
+            Slot::Done(r) => Some(self.checked(node, r)),
+            _ => None,
+        }
+    }
+
+    fn checked(&self, node: u32, result: Result<Vec<Value>>) -> Result<Outputs> {
+        let values = result?;
+        if values.len() != self.plan.nodes[node as usize].outputs.len() {
+            return Err(Error::internal(
+                "an asynchronous kernel gave the wrong number of outputs",
+            ));
+        }
+        Ok(values.into_iter().map(Some).collect())
+    }
+
+    fn release_after(self: &Arc<Run>, ready: Vec<u32>, pool: &crate::device::cpu::ThreadPool) {
+        if !ready.is_empty() {
+            self.work(ready, pool);
+        }
+        self.release(1);
+    }
+
+    /// Replaces references by values where the kernel wants a value.
+    fn dereference(
+        &self,
+        n: &super::plan::PlanNode,
+        inputs: &mut SmallVec<[Option<Value>; 3]>,
+    ) -> Result<()> {
+        for (v, takes_ref) in inputs.iter_mut().zip(&n.takes_ref) {
+            if let (Some(Value::Ref(variable)), false) = (&*v, takes_ref) {
+                *v = Some(Value::Tensor(variable.read()?));
+            }
+        }
+        Ok(())
+    }
+
+    fn switch(
+        &self,
+        n: &super::plan::PlanNode,
+        inputs: &mut SmallVec<[Option<Value>; 3]>,
+    ) -> Result<Outputs> {
+        self.dereference(n, inputs)?;
+        let taken = match inputs.get(1) {
+            Some(Some(Value::Tensor(t))) if t.dtype() == DType::Bool && t.shape().is_scalar() => {
+                t.to_scalar::<bool>()?
+            }
+            Some(Some(Value::Tensor(t))) => {
+                return Err(Error::invalid_argument(format!(
+                    "The second input must be a scalar, but it has shape {}",
+                    t.shape()
+                )));
+            }
+            _ => return Err(Error::internal("Switch has no predicate")),
+        };
+        let value = inputs.first_mut().and_then(Option::take);
+        let mut out = Outputs::new();
+        if taken {
+            out.push(None);
+            out.push(value);
+        } else {
+            out.push(value);
+            out.push(None);
+        }
+        Ok(out)
+    }
+
+    /// Sends the outputs of a node on; `dead` when the node itself did not run.
+    fn finish_node(&self, node: u32, outputs: Outputs, ready: &mut Vec<u32>, dead: bool) {
+        let n = &self.plan.nodes[node as usize];
+        let before = ready.len();
+        for (value, edges) in outputs.into_iter().zip(&n.outputs) {
+            self.send_uncounted(edges, value, ready);
+        }
+        for target in &n.control_outputs {
+            if self.deliver_control(*target, dead) {
+                ready.push(*target);
+            }
+        }
+        self.outstanding
+            .fetch_add(ready.len() - before, Ordering::AcqRel);
+    }
+
+    fn send(&self, edges: &[Edge], value: Option<Value>, ready: &mut Vec<u32>) {
+        let before = ready.len();
+        self.send_uncounted(edges, value, ready);
+        self.outstanding
+            .fetch_add(ready.len() - before, Ordering::AcqRel);
+    }
+
+    fn send_uncounted(&self, edges: &[Edge], value: Option<Value>, ready: &mut Vec<u32>) {
+        let Some((last, others)) = edges.split_last() else {
+            return;
+        };
+        for edge in others {
+            self.deliver(*edge, value.clone(), ready);
+        }
+        self.deliver(*last, value, ready);
+    }
+
+    fn deliver(&self, edge: Edge, value: Option<Value>, ready: &mut Vec<u32>) {
+        let (node, input) = match edge {
+            Edge::Fetch(i) => {
+                if let Some(slot) = self.fetched.lock().get_mut(i as usize) {
+                    *slot = value;
+                }
+                return;
+            }
+            Edge::Node { node, input } => (node, input),
+        };
+        let is_merge = matches!(self.plan.nodes[node as usize].action, Action::Merge);
+        let mut s = self.states[node as usize].lock();
+        let live = value.is_some();
+        if is_merge {
+            s.data_pending -= 1;
+            if live && s.winner.is_none() && !s.fired {
+                s.winner = Some(input);
+                s.inputs[input as usize] = value;
+            }
+            if merge_is_ready(&mut s) {
+                ready.push(node);
+            }
+            return;
+        }
+        s.inputs[input as usize] = value;
+        s.dead |= !live;
+        s.pending -= 1;
+        if s.pending == 0 {
+            ready.push(node);
+        }
+    }
+
+    /// Whether the node is ready now.
+    fn deliver_control(&self, node: u32, dead: bool) -> bool {
+        let is_merge = matches!(self.plan.nodes[node as usize].action, Action::Merge);
+        let mut s = self.states[node as usize].lock();
+        s.pending -= 1;
+        if is_merge {
+            return merge_is_ready(&mut s);
+        }
+        s.dead |= dead;
+        s.pending == 0
+    }
+
+    /// Takes nodes off the count; the last one ends the run.
+    fn release(self: &Arc<Run>, count: usize) {
+        if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
+            *self.finished.lock() = true;
+            self.signal.notify_all();
+        }
+    }
+}
+
+/// A Merge runs once: with its first live input, or dead when all inputs are.
+fn merge_is_ready(s: &mut NodeState) -> bool {
+    if s.fired || s.pending > 0 {
+        return false;
+    }
+    let ready = s.winner.is_some() || s.data_pending == 0;
+    if ready {
+        s.fired = true;
+        s.dead = s.winner.is_none();
+    }
+    ready
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let states = std::mem::take(&mut self.states);
+        // Values left behind by a failed step must not live on in the pool of states.
+        if self.failed.load(Ordering::Acquire) {
+            return;
+        }
+        let mut idle = self.plan.idle.lock();
+        if idle.len() < 32 {
+            idle.push(states);
+        }
+    }
+}

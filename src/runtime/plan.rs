@@ -1,0 +1,276 @@
+//! The plan of a run: kernels, edges and counts in flat arrays, made once for each signature.
+
+use super::devices::DeviceSet;
+use super::find_kernel;
+use super::prune::{RunSignature, prune};
+use crate::error::{Error, Result};
+use crate::graph::{Endpoint, Graph, Node, NodeId};
+use crate::kernel::{AnyKernel, AsyncKernel, Env, Kernel, KernelInit, NodeInfo};
+use crate::registry::Registry;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+/// A run, compiled.
+pub(super) struct Executable {
+    pub(super) nodes: Vec<PlanNode>,
+    /// Nodes that wait for nothing.
+    pub(super) roots: Vec<u32>,
+    /// Where each fed value goes.
+    pub(super) feeds: Vec<Vec<Edge>>,
+    /// Names and types of the feeds, for messages.
+    pub(super) feed_types: Vec<(String, crate::dtype::DType)>,
+    pub(super) fetch_names: Vec<String>,
+    /// Node states that no step uses at the moment.
+    pub(super) idle: Mutex<Vec<super::executor::States>>,
+}
+
+/// A node of the plan.
+pub(super) struct PlanNode {
+    pub(super) action: Action,
+    pub(super) info: Arc<NodeInfo>,
+    pub(super) env: Arc<Env>,
+    pub(super) location: Option<&'static Location<'static>>,
+    /// For each data input, whether the kernel takes a reference as it is.
+    pub(super) takes_ref: Vec<bool>,
+    pub(super) control_inputs: u32,
+    /// The consumers of each output.
+    pub(super) outputs: Vec<Vec<Edge>>,
+    pub(super) control_outputs: Vec<u32>,
+    /// A moving average of the kernel's time in nanoseconds.
+    pub(super) cost: AtomicU32,
+}
+
+/// Where an output goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Edge {
+    /// Data input `input` of node `node`.
+    Node { node: u32, input: u32 },
+    /// The fetch of that number.
+    Fetch(u32),
+}
+
+/// What a node does when it is ready.
+pub(super) enum Action {
+    /// Calls a kernel.
+    Kernel(Arc<dyn Kernel>),
+    /// Starts a kernel that completes later.
+    Async(Arc<dyn AsyncKernel>),
+    /// Gives its input to one of its outputs; the other is dead.
+    Switch,
+    /// Gives the first live input.
+    Merge,
+    /// Runs even when what it waits for is dead.
+    ControlTrigger,
+}
+
+/// Kernels by node: made once in a session, so that their state lasts.
+pub(super) type KernelCache = Mutex<HashMap<NodeId, AnyKernel>>;
+
+/// Compiles a run: prune, place, find kernels, lay out edges.
+///
+/// # Errors
+/// What is wrong with the signature, a placement, or a kernel, with the node at fault.
+pub(super) fn compile(
+    graph: &Graph,
+    registry: &Registry,
+    devices: &DeviceSet,
+    kernels: &KernelCache,
+    signature: &RunSignature,
+) -> Result<Executable> {
+    graph.check()?;
+    let all = graph.nodes();
+    signature.check(graph, &all)?;
+    let needed = prune(&all, signature);
+    let mut place: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
+    for (i, n) in needed.iter().enumerate() {
+        place.insert(n.id, i as u32);
+    }
+    let mut nodes = Vec::with_capacity(needed.len());
+    for n in &needed {
+        let planned = plan_node(n, registry, devices, kernels, &place).map_err(|e| {
+            let e = e.at_node(&n.name, &n.op.name);
+            match n.location {
+                Some(l) => e.at_line(l),
+                None => e,
+            }
+        })?;
+        nodes.push(planned);
+    }
+    let fed: HashMap<Endpoint, usize> = signature
+        .feeds
+        .iter()
+        .enumerate()
+        .map(|(i, e)| (*e, i))
+        .collect();
+    let mut feeds = vec![Vec::new(); signature.feeds.len()];
+    let mut connect = |e: &Endpoint, edge: Edge, nodes: &mut Vec<PlanNode>| match fed.get(e) {
+        Some(i) => feeds[*i].push(edge),
+        None => {
+            if let Some(from) = place.get(&e.node) {
+                nodes[*from as usize].outputs[e.port as usize].push(edge);
+            }
+        }
+    };
+    for (i, n) in needed.iter().enumerate() {
+        for (k, e) in n.inputs.iter().enumerate() {
+            connect(
+                e,
+                Edge::Node {
+                    node: i as u32,
+                    input: k as u32,
+                },
+                &mut nodes,
+            );
+        }
+    }
+    for (i, e) in signature.fetches.iter().enumerate() {
+        connect(e, Edge::Fetch(i as u32), &mut nodes);
+    }
+    for (i, n) in needed.iter().enumerate() {
+        for c in &n.controls {
+            if let Some(from) = place.get(c) {
+                nodes[*from as usize].control_outputs.push(i as u32);
+            }
+        }
+    }
+    check_cycles(&nodes)?;
+    let roots = (0..nodes.len() as u32)
+        .filter(|i| {
+            let n = &nodes[*i as usize];
+            n.control_inputs == 0 && n.takes_ref.is_empty()
+        })
+        .collect();
+    let name = |e: &Endpoint| all[e.node.number()].output_name(e.port);
+    Ok(Executable {
+        roots,
+        feeds,
+        feed_types: signature
+            .feeds
+            .iter()
+            .map(|e| (name(e), all[e.node.number()].outputs[e.port as usize].base))
+            .collect(),
+        fetch_names: signature.fetches.iter().map(name).collect(),
+        nodes,
+        idle: Mutex::new(Vec::new()),
+    })
+}
+
+fn plan_node(
+    n: &Arc<Node>,
+    registry: &Registry,
+    devices: &DeviceSet,
+    kernels: &KernelCache,
+    place: &HashMap<NodeId, u32>,
+) -> Result<PlanNode> {
+    let env = devices.place(n, registry)?;
+    let info = Arc::new(NodeInfo {
+        name: n.name.clone(),
+        op: n.op.name.clone(),
+        device: env.device.clone(),
+    });
+    let action = match n.op.name.as_str() {
+        "Switch" | "RefSwitch" => Action::Switch,
+        "Merge" | "RefMerge" => Action::Merge,
+        "ControlTrigger" => Action::ControlTrigger,
+        "Enter" | "RefEnter" | "Exit" | "RefExit" | "NextIteration" | "RefNextIteration"
+        | "LoopCond" => {
+            return Err(Error::unimplemented(format!(
+                "{} does not run yet: loops are not supported",
+                n.op.name
+            )));
+        }
+        _ => {
+            let cached = kernels.lock().get(&n.id).cloned();
+            let kernel = match cached {
+                Some(k) => k,
+                None => {
+                    let def = find_kernel(registry, &n.op.name, env_type(&env), &n.attrs)?;
+                    let init = KernelInit {
+                        node: &info,
+                        attrs: &n.attrs,
+                        inputs: &n.input_types,
+                        outputs: &n.outputs,
+                        env: &env,
+                    };
+                    let made = (def.new)(&init)?;
+                    kernels.lock().entry(n.id).or_insert(made).clone()
+                }
+            };
+            match kernel {
+                AnyKernel::Sync(k) => Action::Kernel(k),
+                AnyKernel::Async(k) => Action::Async(k),
+            }
+        }
+    };
+    let keeps_ref = n.op.name.starts_with("Ref");
+    Ok(PlanNode {
+        action,
+        info,
+        env,
+        location: n.location,
+        takes_ref: n
+            .input_types
+            .iter()
+            .map(|t| t.is_ref || keeps_ref && !matches!(t.base, crate::dtype::DType::Bool))
+            .collect(),
+        control_inputs: n.controls.iter().filter(|c| place.contains_key(c)).count() as u32,
+        outputs: vec![Vec::new(); n.outputs.len()],
+        control_outputs: Vec::new(),
+        cost: AtomicU32::new(u32::MAX),
+    })
+}
+
+fn env_type(_: &Env) -> crate::kernel::DeviceType {
+    crate::kernel::DeviceType::Cpu
+}
+
+/// A cycle would leave its nodes waiting for each other: it is reported instead.
+fn check_cycles(nodes: &[PlanNode]) -> Result<()> {
+    let mut pending: Vec<usize> = nodes
+        .iter()
+        .map(|n| n.takes_ref.len() + n.control_inputs as usize)
+        .collect();
+    // Inputs that are fed do not wait for a node.
+    let mut given = vec![0usize; nodes.len()];
+    for n in nodes {
+        for e in n.outputs.iter().flatten() {
+            if let Edge::Node { node, .. } = e {
+                given[*node as usize] += 1;
+            }
+        }
+        for c in &n.control_outputs {
+            given[*c as usize] += 1;
+        }
+    }
+    for (p, g) in pending.iter_mut().zip(&given) {
+        *p = *g;
+    }
+    let mut ready: Vec<usize> = (0..nodes.len()).filter(|i| pending[*i] == 0).collect();
+    let mut done = 0;
+    while let Some(i) = ready.pop() {
+        done += 1;
+        let n = &nodes[i];
+        let targets = n.outputs.iter().flatten().filter_map(|e| match e {
+            Edge::Node { node, .. } => Some(*node),
+            Edge::Fetch(_) => None,
+        });
+        for t in targets.chain(n.control_outputs.iter().copied()) {
+            pending[t as usize] -= 1;
+            if pending[t as usize] == 0 {
+                ready.push(t as usize);
+            }
+        }
+    }
+    if done < nodes.len() {
+        let first = pending.iter().position(|p| *p > 0).unwrap_or(0);
+        return Err(Error::invalid_argument(format!(
+            "Graph is invalid, contains a cycle with {} nodes, including: {}",
+            nodes.len() - done,
+            nodes[first].info.name
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,352 @@
+//! Sessions: a graph with its variables, queues and compiled runs.
+
+use super::devices::DeviceSet;
+use super::executor::Run;
+use super::plan::{Executable, KernelCache, compile};
+use super::prune::RunSignature;
+use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
+use super::trace::{NodeStats, Trace};
+use crate::device::cpu::ThreadPool;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::kernel::{Cancellation, Step};
+use crate::registry::Registry;
+use crate::resource::Resources;
+use crate::tensor::Tensor;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// How a session runs its graph.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// Threads that compute; 0 means one for each core.
+    pub threads: usize,
+    /// How many CPU devices there are (`/cpu:0`, `/cpu:1` …), all on the same threads.
+    pub cpu_devices: usize,
+    /// Whether a node whose device does not exist may run elsewhere.
+    pub allow_soft_placement: bool,
+    /// Whether to print where each node is placed.
+    pub log_device_placement: bool,
+}
+
+impl Default for SessionOptions {
+    fn default() -> SessionOptions {
+        SessionOptions {
+            threads: 0,
+            cpu_devices: 1,
+            allow_soft_placement: false,
+            log_device_placement: false,
+        }
+    }
+}
+
+/// How one run goes.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The longest time that it may take.
+    pub timeout: Option<Duration>,
+    /// Whether to record what each node cost.
+    pub trace: bool,
+}
+
+/// What a run tells besides its results.
+#[derive(Clone, Debug, Default)]
+pub struct RunMetadata {
+    /// What each node cost, when it was asked for.
+    pub nodes: Vec<NodeStats>,
+}
+
+/// A graph under execution. Cheap to clone; clones share everything. Runs may overlap.
+///
+/// ```
+/// use tensorloom::{Graph, Session};
+/// let g = Graph::new();
+/// let x = g.root().constant([1.0f32, 2.0]);
+/// let y = g.root().identity(x);
+/// let session = Session::new(&g).unwrap();
+/// let out = session.run((), [y], ()).unwrap();
+/// assert_eq!(out[0].data::<f32>().unwrap(), &[1.0, 2.0]);
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    graph: Graph,
+    registry: Registry,
+    pool: Arc<ThreadPool>,
+    devices: DeviceSet,
+    kernels: KernelCache,
+    plans: Mutex<HashMap<RunSignature, (u64, Arc<Executable>)>>,
+    steps: Mutex<Vec<Weak<Step>>>,
+    closed: AtomicBool,
+}
+
+impl Session {
+    /// A session with default options.
+    ///
+    /// # Errors
+    /// The first mistake made while the graph was built.
+    pub fn new(graph: &Graph) -> Result<Session> {
+        Session::with_options(graph, &SessionOptions::default())
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// The first mistake made while the graph was built.
+    pub fn with_options(graph: &Graph, options: &SessionOptions) -> Result<Session> {
+        graph.check()?;
+        let registry = Registry::of(graph)
+            .cloned()
+            .ok_or_else(|| Error::invalid_argument("the graph was not made with a registry"))?;
+        let pool = ThreadPool::new(options.threads);
+        let devices = DeviceSet::new(
+            options.cpu_devices,
+            &pool,
+            options.allow_soft_placement,
+            options.log_device_placement,
+        )?;
+        Ok(Session(Arc::new(Inner {
+            graph: graph.clone(),
+            registry,
+            pool,
+            devices,
+            kernels: KernelCache::default(),
+            plans: Mutex::default(),
+            steps: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })))
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.0.graph
+    }
+    /// The number of threads that compute.
+    pub fn threads(&self) -> usize {
+        self.0.pool.threads()
+    }
+    /// The full names of the devices.
+    pub fn devices(&self) -> Vec<String> {
+        self.0.devices.names()
+    }
+    /// The variables, queues and readers of the first device.
+    pub fn resources(&self) -> &Arc<Resources> {
+        &self.0.devices.client().resources
+    }
+
+    /// Runs what is needed for the fetches and targets, and gives the fetched values in their order.
+    ///
+    /// Feeds are pairs of a tensor of the graph (an `Output`, or a name like `"x:0"`) and its value; fetches
+    /// are tensors; targets are nodes. `()` stands for none.
+    ///
+    /// # Errors
+    /// The first error of the step, with node, op, device and source line.
+    pub fn run(
+        &self,
+        feeds: impl IntoFeeds,
+        fetches: impl IntoFetches,
+        targets: impl IntoTargets,
+    ) -> Result<Vec<Tensor>> {
+        self.run_with(feeds, fetches, targets, &RunOptions::default())
+            .map(|r| r.0)
+    }
+
+    /// As [`Session::run`], with options.
+    ///
+    /// # Errors
+    /// As [`Session::run`]; `DeadlineExceeded` after the time-out.
+    pub fn run_with(
+        &self,
+        feeds: impl IntoFeeds,
+        fetches: impl IntoFetches,
+        targets: impl IntoTargets,
+        options: &RunOptions,
+    ) -> Result<(Vec<Tensor>, RunMetadata)> {
+        let graph = &self.0.graph;
+        let mut signature = RunSignature::default();
+        let mut values = Vec::new();
+        for (endpoint, value) in feeds.into_feeds(graph)? {
+            signature.feeds.push(endpoint);
+            values.push(value);
+        }
+        signature.fetches = fetches.into_fetches(graph)?;
+        signature.targets = targets.into_targets(graph)?;
+        let plan = self.plan(&signature)?;
+        self.execute(&plan, values, options)
+    }
+
+    /// Runs a node for its effects.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn run_target(&self, target: impl IntoTargets) -> Result<()> {
+        self.run((), (), target).map(|_| ())
+    }
+
+    /// Computes one tensor.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn fetch(&self, fetch: impl IntoFetches) -> Result<Tensor> {
+        let mut out = self.run((), fetch, ())?;
+        out.pop()
+            .ok_or_else(|| Error::invalid_argument("nothing to fetch"))
+    }
+
+    /// A compiled run for the hot loop: `F` feeds, `N` fetches.
+    ///
+    /// # Errors
+    /// What is wrong with the feeds, fetches, targets, or a node that they need.
+    pub fn callable<const F: usize, const N: usize>(
+        &self,
+        feeds: [impl super::targets::AsEndpoint; F],
+        fetches: [impl super::targets::AsEndpoint; N],
+        targets: impl IntoTargets,
+    ) -> Result<Callable<F, N>> {
+        let graph = &self.0.graph;
+        let mut signature = RunSignature::default();
+        for f in &feeds {
+            signature.feeds.push(f.as_endpoint(graph)?);
+        }
+        for f in &fetches {
+            signature.fetches.push(f.as_endpoint(graph)?);
+        }
+        signature.targets = targets.into_targets(graph)?;
+        let plan = self.plan(&signature)?;
+        Ok(Callable {
+            session: self.clone(),
+            plan,
+        })
+    }
+
+    /// Ends the session: running steps are cancelled, later ones refused.
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        let steps = std::mem::take(&mut *self.0.steps.lock());
+        for step in steps {
+            if let Some(step) = step.upgrade() {
+                step.cancellation.cancel();
+            }
+        }
+    }
+
+    fn plan(&self, signature: &RunSignature) -> Result<Arc<Executable>> {
+        let inner = &self.0;
+        let version = inner.graph.version();
+        if let Some((_, plan)) = inner.plans.lock().get(signature) {
+            return Ok(plan.clone());
+        }
+        let plan = compile(
+            &inner.graph,
+            &inner.registry,
+            &inner.devices,
+            &inner.kernels,
+            signature,
+        )?;
+        let plan = Arc::new(plan);
+        inner
+            .plans
+            .lock()
+            .insert(signature.clone(), (version, plan.clone()));
+        Ok(plan)
+    }
+
+    fn execute(
+        &self,
+        plan: &Arc<Executable>,
+        feeds: Vec<Tensor>,
+        options: &RunOptions,
+    ) -> Result<(Vec<Tensor>, RunMetadata)> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let step = Arc::new(Step {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            cancellation: Cancellation::default(),
+        });
+        {
+            let mut steps = self.0.steps.lock();
+            if self.0.closed.load(Ordering::SeqCst) {
+                return Err(Error::cancelled("Session has been closed."));
+            }
+            if steps.len() > 64 {
+                steps.retain(|s| s.strong_count() > 0);
+            }
+            steps.push(Arc::downgrade(&step));
+        }
+        let trace = options.trace.then(|| Arc::new(Trace::new()));
+        // A fed tensor that is fetched too comes back as it is.
+        let run = Run::start(plan, step, feeds, &self.0.pool, trace.clone())?;
+        let fetched = run.wait(options.timeout)?;
+        let nodes = trace.map(|t| t.nodes()).unwrap_or_default();
+        Ok((fetched, RunMetadata { nodes }))
+    }
+}
+
+/// A run that is compiled already; see [`Session::callable`].
+#[derive(Clone)]
+pub struct Callable<const F: usize, const N: usize> {
+    session: Session,
+    plan: Arc<Executable>,
+}
+
+impl<const F: usize, const N: usize> Callable<F, N> {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn call(&self, feeds: [Tensor; F]) -> Result<[Tensor; N]> {
+        self.call_with(feeds, &RunOptions::default()).map(|r| r.0)
+    }
+    /// Runs it with options.
+    ///
+    /// # Errors
+    /// As [`Session::run_with`].
+    pub fn call_with(
+        &self,
+        feeds: [Tensor; F],
+        options: &RunOptions,
+    ) -> Result<([Tensor; N], RunMetadata)> {
+        let (out, metadata) = self.session.execute(&self.plan, feeds.into(), options)?;
+        let out = out.try_into().map_err(|_| {
+            Error::internal("the number of fetched values is not that of the fetches")
+        })?;
+        Ok((out, metadata))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+
+    #[test]
+    fn feeds_fetches_and_errors() {
+        let g = Graph::new();
+        let x = g.placeholder("x", DType::F32, [None]);
+        let mut y = g.root().identity(x);
+        for _ in 0..500 {
+            y = g.root().identity(y);
+        }
+        let session =
+            Session::with_options(&g, &SessionOptions { threads: 2, ..Default::default() }).unwrap();
+        let callable = session.callable([x], [y, x], ()).unwrap();
+        for _ in 0..50 {
+            let [a, b] = callable.call([Tensor::from([1.0f32, 2.0])]).unwrap();
+            assert_eq!(a.data::<f32>().unwrap(), &[1.0, 2.0]);
+            assert!(a.shares_buffer(&b));
+        }
+        let e = session.run((), [y], ()).unwrap_err();
+        assert_eq!(e.node(), Some("x"));
+        assert!(e.message().starts_with("You must feed a value for placeholder tensor 'x'"));
+        assert!(e.location().is_some());
+        let e = session.run([("x:0", Tensor::from(1i32))], [y], ()).unwrap_err();
+        assert!(e.message().contains("to be float but int32 is provided"), "{e}");
+        assert!(session.run((), (), ()).is_err());
+        assert!(session.run((), ["nope:0"], ()).is_err());
+        session.close();
+        assert!(callable.call([Tensor::from([1.0f32])]).is_err());
+    }
+}
