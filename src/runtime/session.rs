@@ -330,8 +330,14 @@ mod tests {
         for _ in 0..500 {
             y = g.root().identity(y);
         }
-        let session =
-            Session::with_options(&g, &SessionOptions { threads: 2, ..Default::default() }).unwrap();
+        let session = Session::with_options(
+            &g,
+            &SessionOptions {
+                threads: 2,
+                ..Default::default()
+            },
+        )
+        .unwrap();
         let callable = session.callable([x], [y, x], ()).unwrap();
         for _ in 0..50 {
             let [a, b] = callable.call([Tensor::from([1.0f32, 2.0])]).unwrap();
@@ -340,10 +346,18 @@ mod tests {
         }
         let e = session.run((), [y], ()).unwrap_err();
         assert_eq!(e.node(), Some("x"));
-        assert!(e.message().starts_with("You must feed a value for placeholder tensor 'x'"));
+        assert!(
+            e.message()
+                .starts_with("You must feed a value for placeholder tensor 'x'")
+        );
         assert!(e.location().is_some());
-        let e = session.run([("x:0", Tensor::from(1i32))], [y], ()).unwrap_err();
-        assert!(e.message().contains("to be float but int32 is provided"), "{e}");
+        let e = session
+            .run([("x:0", Tensor::from(1i32))], [y], ())
+            .unwrap_err();
+        assert!(
+            e.message().contains("to be float but int32 is provided"),
+            "{e}"
+        );
         assert!(session.run((), (), ()).is_err());
         assert!(session.run((), ["nope:0"], ()).is_err());
         session.close();

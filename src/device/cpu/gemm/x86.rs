@@ -24,6 +24,7 @@ trait Vector: Copy {
     unsafe fn fma(self, a: Self, b: Self) -> Self;
 }
 
+// SAFETY: of all one-line wrappers below: each only forwards to the intrinsic whose conditions its own caller accepts.
 macro_rules! avx512 {
     ($name:ident, $reg:ident, $scalar:ident, $mask:ident, $lanes:literal, $zero:ident, $set1:ident, $load:ident,
      $mload:ident, $mstore:ident, $fma:ident) => {
@@ -92,6 +93,7 @@ avx512!(
     _mm512_fmadd_pd
 );
 
+// SAFETY: as above.
 macro_rules! avx2 {
     ($name:ident, $reg:ident, $scalar:ident, $int:ident, $lanes:literal, $zero:ident, $set1:ident, $load:ident,
      $mload:ident, $mstore:ident, $fma:ident) => {
