@@ -56,6 +56,8 @@ pub enum Grad {
 pub struct GradCtx<'g> {
     /// Where to build: a name scope `<op>_grad`.
     pub scope: Scope<'g>,
+    /// The scope of the whole walk (`gradients`), for what TensorFlow builds there.
+    pub outer: Scope<'g>,
     /// The node whose gradient is asked for.
     pub node: NodeRef<'g>,
     /// The gradients of its outputs.
@@ -67,12 +69,14 @@ impl<'g> GradCtx<'g> {
     /// A view for one node.
     pub fn new(
         scope: Scope<'g>,
+        outer: Scope<'g>,
         node: NodeRef<'g>,
         grads: Vec<Option<Gradient<'g>>>,
     ) -> GradCtx<'g> {
         let attrs = node.node().map(|n| n.attrs.clone()).unwrap_or_default();
         GradCtx {
             scope,
+            outer,
             node,
             grads,
             attrs,

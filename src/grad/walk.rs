@@ -329,7 +329,7 @@ impl<'g> Walk<'_, 'g> {
         } else if !node.device.is_empty() {
             scope = scope.device(&node.device);
         }
-        let ctx = GradCtx::new(scope, handle, grads);
+        let ctx = GradCtx::new(scope, self.scope, handle, grads);
         let mut results =
             grad_fn(&ctx).map_err(|e| e.at_node(&node.name, &node.op.name).at_line(location))?;
         self.graph.check()?;

@@ -98,7 +98,8 @@ impl<'g> OpBuilder<'g> {
         self.attrs.0.insert(name.to_string(), value.into());
         self
     }
-    /// The name to use instead of the scope's or the op's; made unique as usual.
+    /// The name to use instead of the scope's or the op's; made unique as usual. A name that ends in a slash
+    /// is a full one, taken as it is unless another node has it (as TensorFlow names an op after its scope).
     pub fn name(mut self, name: impl Into<String>) -> OpBuilder<'g> {
         self.name = Some(name.into());
         self
@@ -124,7 +125,8 @@ impl<'g> OpBuilder<'g> {
         let (op, location) = (self.op, self.location);
         let wanted = self.wanted();
         match self.add(&wanted) {
-            Ok(id) => NodeRef::new(scope, id),
+            // The name was for this node, not for what is built from it.
+            Ok(id) => NodeRef::new(scope.unnamed(), id),
             Err(e) => {
                 let full = format!("{}{wanted}", scope.data().prefix);
                 scope.graph().fail(e.at_node(full, op).at_line(location));
@@ -159,12 +161,6 @@ impl<'g> OpBuilder<'g> {
         let mut inputs: Vec<Endpoint> = self.args.iter().flatten().map(|o| o.endpoint()).collect();
         let given: Vec<TypeRef> = self.args.iter().flatten().map(|o| o.type_ref()).collect();
         check_types(&inputs, &given, &signature.inputs, &graph.state())?;
-        if let Some(cond) = data.cond {
-            let in_name = format!("{}{wanted}", data.prefix);
-            for e in &mut inputs {
-                *e = super::scope::capture(scope, cond, *e, &in_name, self.location)?;
-            }
-        }
         let full = if wanted.ends_with('/') {
             wanted.trim_end_matches('/').to_string()
         } else {
@@ -174,6 +170,26 @@ impl<'g> OpBuilder<'g> {
             return Err(Error::invalid_argument(format!(
                 "'{full}' is not a valid node name"
             )));
+        }
+        let exact = self
+            .reserved
+            .or_else(|| wanted.ends_with('/').then_some(full.clone()));
+        let name = {
+            let mut state = graph.state();
+            match exact {
+                Some(exact) if !state.by_name.contains_key(&exact) => {
+                    if !state.names.contains(&exact) {
+                        state.names.reserve(&exact);
+                    }
+                    exact
+                }
+                _ => state.names.unique(&full),
+            }
+        };
+        if let Some(cond) = data.cond {
+            for e in &mut inputs {
+                *e = super::scope::capture(scope, cond, *e, &name, self.location)?;
+            }
         }
         let mut state = graph.state();
         let (shapes, handles) =
@@ -185,10 +201,20 @@ impl<'g> OpBuilder<'g> {
             }
         }
         if let Some(cond) = data.cond {
-            let inside = |id: NodeId| state.node(id).is_some_and(|n| n.cond == Some(cond));
+            // In this branch, or in one nested in it.
+            let inside = |id: NodeId| {
+                let mut context = state.node(id).and_then(|n| n.cond);
+                while let Some(c) = context.filter(|c| *c != cond) {
+                    context = state.conds.get(c as usize).and_then(|c| c.outer);
+                }
+                context.is_some()
+            };
             controls.retain(|c| inside(*c));
-            if !inputs.iter().any(|e| inside(e.node)) && controls.is_empty() {
-                controls.push(state.conds[cond as usize].pivot);
+            if inputs.is_empty()
+                && controls.is_empty()
+                && let Some(c) = state.conds.get(cond as usize)
+            {
+                controls.push(c.pivot);
             }
         }
         if !data.colocate.is_empty() {
@@ -202,18 +228,6 @@ impl<'g> OpBuilder<'g> {
                 .entry("_class".into())
                 .or_insert(AttrValue::BytesList(groups));
         }
-        let exact = self
-            .reserved
-            .or_else(|| wanted.ends_with('/').then_some(full.clone()));
-        let name = match exact {
-            Some(exact) if !state.by_name.contains_key(&exact) => {
-                if !state.names.contains(&exact) {
-                    state.names.reserve(&exact);
-                }
-                exact
-            }
-            _ => state.names.unique(&full),
-        };
         Ok(state.insert(Node {
             id: NodeId::new(0),
             name,

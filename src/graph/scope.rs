@@ -47,6 +47,7 @@ pub(crate) struct ScopeData {
 /// One branch of a `cond`: what enters it goes through a Switch.
 pub(crate) struct CondContext {
     pub(crate) predicate: Endpoint,
+    /// The node that runs exactly when the branch is taken.
     pub(crate) pivot: NodeId,
     /// Which output of a Switch leads here: 0 for false, 1 for true.
     pub(crate) branch: u32,
@@ -122,6 +123,17 @@ impl<'g> Scope<'g> {
     /// The name that the next op (or composite) made in the returned scope has.
     pub fn named(self, name: &str) -> Scope<'g> {
         self.derive(|d| d.op_name = Some(name.to_string()))
+    }
+    /// The name given by [`Scope::named`] for the next op or composite.
+    pub fn op_name(self) -> Option<String> {
+        self.data().op_name
+    }
+    /// The scope without a name for the next op.
+    pub fn unnamed(self) -> Scope<'g> {
+        match self.op_name() {
+            Some(_) => self.derive(|d| d.op_name = None),
+            None => self,
+        }
     }
     /// The prefix of names, without the last slash.
     pub fn name(self) -> String {
@@ -279,18 +291,18 @@ pub(crate) fn capture(
         d.controls.clear();
         d.op_name = None;
     });
-    let is_ref = Output::new(outside, e_outer.node, e_outer.port)
-        .type_ref()
-        .is_ref;
-    let switch = OpBuilder::new(
-        outside,
-        if is_ref { "RefSwitch" } else { "Switch" },
-        location,
-    )
-    .input(Output::new(outside, e_outer.node, e_outer.port))
-    .input(Output::new(outside, predicate.node, predicate.port))
-    .name(format!("{user}/Switch/"))
-    .finish();
+    let data = Output::new(outside, e_outer.node, e_outer.port);
+    let op = if data.type_ref().is_ref {
+        "RefSwitch"
+    } else {
+        "Switch"
+    };
+    let outside = outside.colocate_with(data);
+    let switch = OpBuilder::new(outside, op, location)
+        .input(data)
+        .input(Output::new(outside, predicate.node, predicate.port))
+        .name(format!("{user}/Switch/"))
+        .finish();
     graph.check()?;
     let inside = Endpoint {
         node: switch.id(),
@@ -332,20 +344,23 @@ impl<'g> Scope<'g> {
             d.op_name = None;
         })
     }
+    /// The branch of a `cond` in which a node stands: the predicate, and which of its values leads here.
+    pub fn branch_of(self, node: NodeRef<'g>) -> Option<(Output<'g>, bool)> {
+        let cond = node.node()?.cond?;
+        let s = self.graph.state();
+        let c = s.conds.get(cond as usize)?;
+        let (p, taken) = (c.predicate, c.branch == 1);
+        drop(s);
+        Some((Output::new(self, p.node, p.port), taken))
+    }
     /// An output made elsewhere, as it is seen in this scope (through a Switch inside a branch of a `cond`).
     #[track_caller]
     pub fn bring_in(self, x: Output<'g>) -> Output<'g> {
         let Some(cond) = self.data().cond.filter(|_| x.is_valid()) else {
             return x.in_scope(self);
         };
-        let user = x.node().name();
-        match capture(
-            self,
-            cond,
-            x.endpoint(),
-            &format!("{}{}", self.data().prefix, user.replace('/', "_")),
-            Location::caller(),
-        ) {
+        let user = self.name();
+        match capture(self, cond, x.endpoint(), &user, Location::caller()) {
             Ok(e) => Output::new(self, e.node, e.port),
             Err(e) => {
                 self.graph.fail(e);

@@ -54,21 +54,46 @@ impl Tensor {
         }
     }
 
-    /// The first `max` elements, as TensorFlow's `SummarizeValue`: `v1 v2 v3...`; all of them when `max < 0`.
+    /// The first `max` elements, as TensorFlow's `SummarizeValue`: `v1 v2 v3...`, inner dimensions in
+    /// brackets (`[1 2][3...]...`); all of them when `max < 0`.
     pub fn summarize(&self, max: i64) -> String {
         let n = self.elements();
-        let shown = usize::try_from(max).unwrap_or(n).min(n);
-        let mut out = String::new();
-        for i in 0..shown {
-            if i > 0 {
-                out.push(' ');
-            }
-            out.push_str(&self.element_text(i));
+        let limit = usize::try_from(max).unwrap_or(n).min(n);
+        if limit == 0 && self.dtype() == DType::Bool {
+            return String::new();
         }
-        if shown < n {
+        let mut out = String::new();
+        let mut next = 0;
+        self.summarize_dim(0, limit, &mut next, &mut out);
+        if limit < n {
             out.push_str("...");
         }
         out
+    }
+
+    /// Dimension `dim` and those inside of it, from element `next` on.
+    fn summarize_dim(&self, dim: usize, limit: usize, next: &mut usize, out: &mut String) {
+        let dims = self.shape().dims();
+        let innermost = dim + 1 >= dims.len();
+        for i in 0..dims.get(dim).copied().unwrap_or(1) {
+            if *next >= limit {
+                if innermost && dim > 0 && i > 0 {
+                    out.push_str("...");
+                }
+                return;
+            }
+            if innermost {
+                if i > 0 {
+                    out.push(' ');
+                }
+                out.push_str(&self.element_text(*next));
+                *next += 1;
+            } else {
+                out.push('[');
+                self.summarize_dim(dim + 1, limit, next, out);
+                out.push(']');
+            }
+        }
     }
 }
 
@@ -161,6 +186,37 @@ impl fmt::Debug for Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn summaries_show_inner_dimensions_in_brackets() {
+        let t = Tensor::from_vec(&[2, 3, 4], (0..24).collect::<Vec<i32>>()).unwrap();
+        for (max, text) in [
+            (0, "..."),
+            (3, "[[0 1 2...]]..."),
+            (4, "[[0 1 2 3]]..."),
+            (5, "[[0 1 2 3][4...]]..."),
+            (13, "[[0 1 2 3][4 5 6 7][8 9 10 11]][[12...]]..."),
+        ] {
+            assert_eq!(t.summarize(max), text);
+        }
+        assert_eq!(Tensor::from([1i32, 2, 3, 4]).summarize(3), "1 2 3...");
+        assert_eq!(
+            Tensor::from([[true, false], [true, true]]).summarize(3),
+            "[1 0][1...]..."
+        );
+        assert_eq!(
+            Tensor::from([[true, false], [true, true]]).summarize(-1),
+            "[1 0][1 1]"
+        );
+        assert_eq!(Tensor::from([true]).summarize(0), "");
+        assert_eq!(
+            Tensor::zeros(DType::F32, crate::Shape::of(&[2, 0]).unwrap())
+                .unwrap()
+                .summarize(3),
+            ""
+        );
+        assert_eq!(Tensor::from(3.5f64).summarize(3), "3.5");
+    }
 
     #[test]
     fn floats_print_as_c_does() {

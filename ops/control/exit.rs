@@ -1,0 +1,44 @@
+//! Exit, RefExit: a tensor leaves its frame.
+
+use super::forward;
+use crate::grad::Grad;
+use crate::graph::{Operand, Output, Scope};
+use crate::kernel::KernelDef;
+use crate::op::{Flags, OpDef};
+use crate::registry::OpEntry;
+
+pub(crate) static EXIT: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "Exit(data:T) -> (output:T)",
+        attrs: "T:type",
+        flags: Flags::PURE,
+        infer: forward::infer,
+    },
+    grad: Grad::Missing,
+    kernels: &[KernelDef::cpu(&[], forward::kernel)],
+};
+
+pub(crate) static REF_EXIT: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "RefExit(data:ref T) -> (output:ref T)",
+        attrs: "T:type",
+        flags: Flags::PURE,
+        infer: forward::infer,
+    },
+    grad: Grad::Missing,
+    kernels: &[KernelDef::cpu(&[], forward::kernel)],
+};
+
+impl<'g> Scope<'g> {
+    /// Gives `data` to the parent frame (op `Exit`, on references `RefExit`).
+    #[track_caller]
+    pub fn exit(self, data: impl Operand<'g>) -> Output<'g> {
+        let data = data.operand(self, None);
+        let op = if data.type_ref().is_ref {
+            "RefExit"
+        } else {
+            "Exit"
+        };
+        self.op(op).input(data).out()
+    }
+}
