@@ -36,11 +36,6 @@ impl ReadAt {
         self.size
     }
 
-    /// The path.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Whether bytes `offset..offset + len` lie within the file.
     pub(crate) fn holds(&self, offset: u64, len: u64) -> bool {
         offset.checked_add(len).is_some_and(|end| end <= self.size)

@@ -46,6 +46,17 @@ pub(crate) fn damages(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     cuts.chain(flips)
 }
 
+/// Every prefix of some bytes, and the bytes with one bit flipped in each byte.
+pub(crate) fn light_damages(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let cuts = (0..bytes.len()).map(|n| bytes[..n].to_vec());
+    let flips = (0..bytes.len()).map(|i| {
+        let mut b = bytes.to_vec();
+        b[i] ^= 1 << (i % 8);
+        b
+    });
+    cuts.chain(flips)
+}
+
 /// The bytes of a hexadecimal text; blanks do not matter.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
