@@ -1,0 +1,1 @@
+"""Test cases of ops, with the answers of the real TensorFlow (see ../op_cases.py)."""
