@@ -1,5 +1,18 @@
 //! Neural-network ops.
 
+pub mod compute;
+pub mod conv2d;
+pub mod conv2d_backprop_filter;
+pub mod conv2d_backprop_input;
+pub mod conv_geometry;
+#[cfg(test)]
+mod conv_tests;
+pub mod direct_conv;
+pub mod direct_conv_grad;
+pub(crate) mod layout;
+pub mod unfold;
+pub mod window;
+
 use crate::registry::OpEntry;
 
 /// The ops of this family.
