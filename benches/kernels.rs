@@ -3,7 +3,8 @@
 use std::time::Instant;
 use tensorloom::ThreadPool;
 use tensorloom::device::cpu::gemm::{Matrix, Sizes, Write, gemm};
-use tensorloom::ops::nn::conv_geometry::{ConvAttrs, ConvGeometry};
+use tensorloom::ops::nn::conv_attrs::ConvAttrs;
+use tensorloom::ops::nn::conv_geometry::ConvGeometry;
 use tensorloom::ops::nn::conv2d::cpu::conv2d;
 use tensorloom::ops::nn::conv2d_backprop_filter::cpu::conv2d_backprop_filter;
 use tensorloom::ops::nn::conv2d_backprop_input::cpu::conv2d_backprop_input;

@@ -1,6 +1,7 @@
 //! The three passes of the convolution against the definition, on random sizes and attributes.
 
-use super::conv_geometry::{ConvAttrs, ConvGeometry};
+use super::conv_attrs::ConvAttrs;
+use super::conv_geometry::ConvGeometry;
 use super::conv2d::cpu::conv2d;
 use super::conv2d_backprop_filter::cpu::conv2d_backprop_filter;
 use super::conv2d_backprop_input::cpu::conv2d_backprop_input;

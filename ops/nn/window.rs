@@ -87,6 +87,14 @@ impl Padding {
             ))),
         }
     }
+    /// TensorFlow's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Padding::Same => "SAME",
+            Padding::Valid => "VALID",
+            Padding::Explicit => "EXPLICIT",
+        }
+    }
 }
 
 /// One spatial dimension of a sliding window.
