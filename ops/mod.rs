@@ -26,6 +26,8 @@ static FAMILIES: &[&[&OpEntry]] = &[
     queue::OPS,
     random::OPS,
     state::OPS,
+    state::APPLY_OPS,
+    state::SCATTER_OPS,
     summary::OPS,
 ];
 

@@ -111,6 +111,29 @@ impl Resources {
             .ok_or_else(|| missing::<R>(container, name))
     }
 
+    /// Removes the resource behind a handle, whatever its kind.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not exist.
+    pub fn remove_handle(&self, handle: &ResourceHandle) -> Result<()> {
+        let mut containers = self.containers.lock();
+        let removed = containers.get_mut(&handle.container).and_then(|c| {
+            let key = c
+                .keys()
+                .find(|(kind, name)| *kind == handle.kind && *name == handle.name)
+                .cloned()?;
+            c.remove(&key)
+        });
+        drop(containers);
+        match removed {
+            Some(_) => Ok(()),
+            None => Err(Error::not_found(format!(
+                "Resource {}/{}/{} does not exist.",
+                handle.container, handle.name, handle.kind
+            ))),
+        }
+    }
+
     /// Removes a container with all that it holds; nothing happens when there is none.
     pub fn clear_container(&self, container: &str) {
         let removed = self.containers.lock().remove(container);

@@ -3,6 +3,7 @@
 use super::Resource;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::shape::PartialShape;
 use crate::tensor::Tensor;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -14,6 +15,8 @@ pub struct Variable {
     pub name: String,
     /// The element type.
     pub dtype: DType,
+    /// The shape that was declared, as far as it was.
+    pub shape: PartialShape,
     value: Mutex<Option<Tensor>>,
 }
 
@@ -22,11 +25,16 @@ impl Resource for Variable {
 }
 
 impl Variable {
-    /// An uninitialized variable.
+    /// An uninitialized variable that may take any shape.
     pub fn new(name: impl Into<String>, dtype: DType) -> Variable {
+        Variable::with_shape(name, dtype, PartialShape::unknown())
+    }
+    /// An uninitialized variable of a declared shape.
+    pub fn with_shape(name: impl Into<String>, dtype: DType, shape: PartialShape) -> Variable {
         Variable {
             name: name.into(),
             dtype,
+            shape,
             value: Mutex::new(None),
         }
     }

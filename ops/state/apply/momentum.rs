@@ -1,0 +1,102 @@
+//! ApplyMomentum: gradient descent with momentum, plain or Nesterov.
+
+use super::super::number::{FLOATS_AND_COMPLEX, Float, for_float};
+use super::engine::{Layout, Sign};
+use crate::error::Result;
+use crate::grad::Grad;
+use crate::kernel::{AnyKernel, KernelDef, KernelInit};
+use crate::op::{Flags, OpDef};
+use crate::registry::OpEntry;
+
+/// Where the inputs of the dense ops are.
+const DENSE: Layout<2, 2> = Layout {
+    vars: ["var", "accum"],
+    scalars: [(2, "lr", Sign::Any), (4, "momentum", Sign::Any)],
+    grad: (3, "grad"),
+    indices: None,
+};
+
+/// Where the inputs of the sparse ops are.
+const SPARSE: Layout<2, 2> = Layout {
+    vars: ["var", "accum"],
+    scalars: [(2, "lr", Sign::Any), (5, "momentum", Sign::Any)],
+    grad: (3, "grad"),
+    indices: Some(4),
+};
+
+pub(crate) static APPLY_MOMENTUM: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "ApplyMomentum(var:ref T, accum:ref T, lr:T, grad:T, momentum:T) -> (out:ref T)",
+        attrs: "T:type{number}; use_locking:bool=false; use_nesterov:bool=false",
+        flags: Flags::PURE,
+        infer: |ctx| DENSE.infer(ctx),
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| {
+        new(init, DENSE)
+    })],
+};
+
+pub(crate) static RESOURCE_APPLY_MOMENTUM: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "ResourceApplyMomentum(var:resource, accum:resource, lr:T, grad:T, momentum:T) -> ()",
+        attrs: "T:type{number}; use_locking:bool=false; use_nesterov:bool=false",
+        flags: Flags::STATEFUL,
+        infer: |ctx| DENSE.infer(ctx),
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| {
+        new(init, DENSE)
+    })],
+};
+
+pub(crate) static SPARSE_APPLY_MOMENTUM: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "SparseApplyMomentum(var:ref T, accum:ref T, lr:T, grad:T, indices:Tindices, momentum:T) -> (out:ref T)",
+        attrs: "T:type{number}; Tindices:type{int32,int64}; use_locking:bool=false; use_nesterov:bool=false",
+        flags: Flags::PURE,
+        infer: |ctx| SPARSE.infer(ctx),
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| {
+        new(init, SPARSE)
+    })],
+};
+
+pub(crate) static RESOURCE_SPARSE_APPLY_MOMENTUM: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "ResourceSparseApplyMomentum(var:resource, accum:resource, lr:T, grad:T, indices:Tindices, momentum:T) -> ()",
+        attrs: "T:type{number}; Tindices:type{int32,int64}; use_locking:bool=false; use_nesterov:bool=false",
+        flags: Flags::STATEFUL,
+        infer: |ctx| SPARSE.infer(ctx),
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| {
+        new(init, SPARSE)
+    })],
+};
+
+fn new(init: &KernelInit<'_>, layout: Layout<2, 2>) -> Result<AnyKernel> {
+    let is_nesterov = init.attrs.bool("use_nesterov")?;
+    for_float!(init.attrs.dtype("T")?, T => Ok(if is_nesterov {
+        layout.kernel(nesterov::<T>)
+    } else {
+        layout.kernel(plain::<T>)
+    }))
+}
+
+#[inline(always)]
+fn plain<T: Float>([var, accum]: [&mut [T]; 2], grad: &[T], [lr, momentum]: [T; 2]) {
+    for ((w, a), g) in var.iter_mut().zip(accum).zip(grad) {
+        *a = a.times(momentum).plus(*g);
+        *w = w.minus(a.times(lr));
+    }
+}
+
+#[inline(always)]
+fn nesterov<T: Float>([var, accum]: [&mut [T]; 2], grad: &[T], [lr, momentum]: [T; 2]) {
+    for ((w, a), g) in var.iter_mut().zip(accum).zip(grad) {
+        *a = a.times(momentum).plus(*g);
+        *w = w.minus(g.times(lr).plus(a.times(momentum).times(lr)));
+    }
+}
