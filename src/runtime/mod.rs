@@ -6,6 +6,7 @@ mod kernels;
 mod plan;
 mod prune;
 mod session;
+mod simplify;
 mod single;
 mod targets;
 mod trace;

@@ -3,9 +3,10 @@
 use super::devices::DeviceSet;
 use super::find_kernel;
 use super::prune::{RunSignature, prune};
+use super::simplify::{Draft, simplify};
 use crate::error::{Error, Result};
 use crate::graph::{Endpoint, Graph, Node, NodeId};
-use crate::kernel::{AnyKernel, AsyncKernel, Env, Kernel, KernelInit, NodeInfo};
+use crate::kernel::{AnyKernel, AsyncKernel, Cheap, Env, Kernel, KernelInit, NodeInfo, OpContext};
 use crate::registry::Registry;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -69,7 +70,7 @@ pub(super) enum Action {
 /// Kernels by node: made once in a session, so that their state lasts.
 pub(super) type KernelCache = Mutex<HashMap<NodeId, AnyKernel>>;
 
-/// Compiles a run: prune, place, find kernels, lay out edges.
+/// Compiles a run: prune, simplify, place, find kernels, lay out edges.
 ///
 /// # Errors
 /// What is wrong with the signature, a placement, or a kernel, with the node at fault.
@@ -79,20 +80,31 @@ pub(super) fn compile(
     devices: &DeviceSet,
     kernels: &KernelCache,
     signature: &RunSignature,
+    optimize: bool,
 ) -> Result<Executable> {
     graph.check()?;
     let all = graph.nodes();
     signature.check(graph, &all)?;
-    let needed = prune(&all, signature);
+    let mut needed: Vec<Draft> = prune(&all, signature).into_iter().map(Draft::new).collect();
+    let mut fetches = signature.fetches.clone();
+    if optimize {
+        simplify(
+            &mut needed,
+            signature,
+            &mut fetches,
+            registry,
+            devices.client(),
+        );
+    }
     let mut place: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
     for (i, n) in needed.iter().enumerate() {
-        place.insert(n.id, i as u32);
+        place.insert(n.node.id, i as u32);
     }
     let mut nodes = Vec::with_capacity(needed.len());
     for n in &needed {
         let planned = plan_node(n, registry, devices, kernels, &place).map_err(|e| {
-            let e = e.at_node(&n.name, &n.op.name);
-            match n.location {
+            let e = e.at_node(&n.node.name, &n.node.op.name);
+            match n.node.location {
                 Some(l) => e.at_line(l),
                 None => e,
             }
@@ -126,7 +138,7 @@ pub(super) fn compile(
             );
         }
     }
-    for (i, e) in signature.fetches.iter().enumerate() {
+    for (i, e) in fetches.iter().enumerate() {
         connect(e, Edge::Fetch(i as u32), &mut nodes);
     }
     for (i, n) in needed.iter().enumerate() {
@@ -159,12 +171,13 @@ pub(super) fn compile(
 }
 
 fn plan_node(
-    n: &Arc<Node>,
+    draft: &Draft,
     registry: &Registry,
     devices: &DeviceSet,
     kernels: &KernelCache,
     place: &HashMap<NodeId, u32>,
 ) -> Result<PlanNode> {
+    let n: &Arc<Node> = &draft.node;
     let env = devices.place(n, registry)?;
     let info = Arc::new(NodeInfo {
         name: n.name.clone(),
@@ -175,6 +188,15 @@ fn plan_node(
         "Switch" | "RefSwitch" => Action::Switch,
         "Merge" | "RefMerge" => Action::Merge,
         "ControlTrigger" => Action::ControlTrigger,
+        _ if draft.constants.is_some() => {
+            let values = draft.constants.clone().unwrap_or_default();
+            Action::Kernel(Arc::new(Cheap(move |ctx: &mut OpContext<'_>| {
+                values
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(i, v)| ctx.set(i, v.clone()))
+            })))
+        }
         "Enter" | "RefEnter" | "Exit" | "RefExit" | "NextIteration" | "RefNextIteration"
         | "LoopCond" => {
             return Err(Error::unimplemented(format!(
@@ -211,12 +233,17 @@ fn plan_node(
         info,
         env,
         location: n.location,
-        takes_ref: n
-            .input_types
+        takes_ref: draft
+            .inputs
             .iter()
-            .map(|t| t.is_ref || keeps_ref && !matches!(t.base, crate::dtype::DType::Bool))
+            .zip(&n.input_types)
+            .map(|(_, t)| t.is_ref || keeps_ref && t.base != crate::dtype::DType::Bool)
             .collect(),
-        control_inputs: n.controls.iter().filter(|c| place.contains_key(c)).count() as u32,
+        control_inputs: draft
+            .controls
+            .iter()
+            .filter(|c| place.contains_key(c))
+            .count() as u32,
         outputs: vec![Vec::new(); n.outputs.len()],
         control_outputs: Vec::new(),
         cost: AtomicU32::new(u32::MAX),

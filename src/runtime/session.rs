@@ -30,6 +30,8 @@ pub struct SessionOptions {
     pub allow_soft_placement: bool,
     /// Whether to print where each node is placed.
     pub log_device_placement: bool,
+    /// Whether runs are simplified: constants folded, equal nodes merged. It changes no result.
+    pub optimize: bool,
 }
 
 impl Default for SessionOptions {
@@ -39,6 +41,7 @@ impl Default for SessionOptions {
             cpu_devices: 1,
             allow_soft_placement: false,
             log_device_placement: false,
+            optimize: true,
         }
     }
 }
@@ -82,6 +85,7 @@ struct Inner {
     plans: Mutex<HashMap<RunSignature, (u64, Arc<Executable>)>>,
     steps: Mutex<Vec<Weak<Step>>>,
     closed: AtomicBool,
+    optimize: bool,
 }
 
 impl Session {
@@ -118,6 +122,7 @@ impl Session {
             plans: Mutex::default(),
             steps: Mutex::default(),
             closed: AtomicBool::new(false),
+            optimize: options.optimize,
         })))
     }
 
@@ -246,6 +251,7 @@ impl Session {
             &inner.devices,
             &inner.kernels,
             signature,
+            inner.optimize,
         )?;
         let plan = Arc::new(plan);
         inner

@@ -4,6 +4,7 @@ use super::find_kernel;
 use crate::device::cpu::ThreadPool;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::graph::Node;
 use crate::kernel::{
     AnyKernel, AsyncCall, Cancellation, DeviceType, Env, KernelInit, NodeInfo, OpContext, Step,
     Value,
@@ -40,8 +41,26 @@ impl SingleOp {
             .schema(op)
             .ok_or_else(|| Error::not_found(format!("Op type not registered '{op}'")))?;
         infer_attrs(schema, types, &mut attrs)?;
-        let types = signature(schema, &attrs)?;
-        let def = find_kernel(registry, op, DeviceType::Cpu, &attrs)?;
+        SingleOp::with_attrs(registry, env, op, &attrs)
+    }
+
+    /// The CPU kernel of a node of a graph.
+    pub(super) fn for_node(registry: &Registry, env: &Arc<Env>, node: &Node) -> Result<SingleOp> {
+        SingleOp::with_attrs(registry, env, &node.op.name, &node.attrs)
+    }
+
+    fn with_attrs(
+        registry: &Registry,
+        env: &Arc<Env>,
+        op: &str,
+        attrs: &Attrs,
+    ) -> Result<SingleOp> {
+        use crate::op::OpLookup;
+        let schema = registry
+            .schema(op)
+            .ok_or_else(|| Error::not_found(format!("Op type not registered '{op}'")))?;
+        let types = signature(schema, attrs)?;
+        let def = find_kernel(registry, op, DeviceType::Cpu, attrs)?;
         let node = Arc::new(NodeInfo {
             name: op.into(),
             op: op.into(),
@@ -49,7 +68,7 @@ impl SingleOp {
         });
         let init = KernelInit {
             node: &node,
-            attrs: &attrs,
+            attrs,
             inputs: &types.inputs,
             outputs: &types.outputs,
             env,
