@@ -1,6 +1,7 @@
 //! The executor: tokens flow along the edges of a plan; a node runs when all its inputs have arrived.
 
-use super::plan::{Action, Edge, Executable};
+use super::frames::{Frame, Ready, States, reset_states};
+use super::plan::{Action, Executable};
 use super::trace::Trace;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -8,6 +9,7 @@ use crate::kernel::{AsyncCall, OpContext, Step, Value};
 use crate::tensor::Tensor;
 use parking_lot::{Condvar, Mutex};
 use smallvec::SmallVec;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,32 +17,17 @@ use std::time::{Duration, Instant};
 /// Kernels that take less than this on average run on the thread that made them ready.
 const INLINE_NANOS: u32 = 5_000;
 
-/// What has arrived at each node.
-pub(super) type States = Vec<Mutex<NodeState>>;
-
-/// What has arrived at a node in this step (and iteration: loops have one such list for each).
-#[derive(Default)]
-pub(super) struct NodeState {
-    /// Inputs still to come, data and control.
-    pending: u32,
-    /// Merge only: data inputs still to come.
-    data_pending: u32,
-    /// Some input was dead; for a Merge, all were.
-    dead: bool,
-    /// Merge only: which input won.
-    winner: Option<u32>,
-    fired: bool,
-    inputs: SmallVec<[Option<Value>; 3]>,
-}
-
 /// One run of a plan.
 pub(super) struct Run {
-    plan: Arc<Executable>,
+    pub(super) plan: Arc<Executable>,
     step: Arc<Step>,
-    states: States,
-    fetched: Mutex<Vec<Option<Value>>>,
+    /// The state of the nodes outside of loops.
+    pub(super) root: States,
+    /// The loops that run outside of other loops.
+    pub(super) root_frames: Mutex<HashMap<u32, Arc<Frame>>>,
+    pub(super) fetched: Mutex<Vec<Option<Value>>>,
     /// Nodes that are ready, running, or waiting for an asynchronous kernel.
-    outstanding: AtomicUsize,
+    pub(super) outstanding: AtomicUsize,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
     finished: Mutex<bool>,
@@ -49,7 +36,7 @@ pub(super) struct Run {
 }
 
 /// A list of outputs: `None` is dead.
-type Outputs = SmallVec<[Option<Value>; 3]>;
+pub(super) type Outputs = SmallVec<[Option<Value>; 3]>;
 
 impl Run {
     /// Starts a run; [`Run::wait`] gives its outcome.
@@ -78,27 +65,13 @@ impl Run {
                 )));
             }
         }
-        let mut states = plan.idle.lock().pop().unwrap_or_default();
-        states.resize_with(plan.nodes.len(), Default::default);
-        for (s, n) in states.iter_mut().zip(&plan.nodes) {
-            let s = s.get_mut();
-            let data = n.takes_ref.len() as u32;
-            *s = NodeState {
-                pending: match n.action {
-                    Action::Merge => n.control_inputs,
-                    _ => n.control_inputs + data,
-                },
-                data_pending: data,
-                inputs: std::mem::take(&mut s.inputs),
-                ..NodeState::default()
-            };
-            s.inputs.clear();
-            s.inputs.resize(data as usize, None);
-        }
+        let mut root = plan.idle.lock().pop().unwrap_or_default();
+        reset_states(plan, 0, &mut root);
         let run = Arc::new(Run {
             plan: plan.clone(),
             step,
-            states,
+            root,
+            root_frames: Mutex::default(),
             fetched: Mutex::new(vec![None; plan.fetch_names.len()]),
             // One for the starter, so that nothing ends before everything has begun.
             outstanding: AtomicUsize::new(1),
@@ -108,10 +81,17 @@ impl Run {
             signal: Condvar::new(),
             trace,
         });
-        let mut ready: Vec<u32> = plan.roots.clone();
+        let mut ready: Vec<Ready> = plan
+            .roots
+            .iter()
+            .map(|node| Ready {
+                place: None,
+                node: *node,
+            })
+            .collect();
         run.outstanding.fetch_add(ready.len(), Ordering::AcqRel);
         for (value, edges) in feeds.into_iter().zip(&plan.feeds) {
-            run.send(edges, Some(Value::Tensor(value)), &mut ready);
+            run.send(&None, edges, Some(Value::Tensor(value)), &mut ready);
         }
         match pool.enter() {
             Some(_guest) => run.work(ready, pool),
@@ -182,55 +162,50 @@ impl Run {
         self.step.cancellation.cancel();
     }
 
-    fn spawn(self: &Arc<Run>, node: u32, pool: &crate::device::cpu::ThreadPool) {
+    fn spawn(self: &Arc<Run>, ready: Ready, pool: &crate::device::cpu::ThreadPool) {
         let run = self.clone();
         pool.spawn(Box::new(move || {
             // The pool outlives the task: the plan's devices hold it.
-            let pool = run.plan.nodes[node as usize].env.pool.clone();
-            run.work(vec![node], &pool);
+            let pool = run.plan.nodes[ready.node as usize].env.pool.clone();
+            run.work(vec![ready], &pool);
         }));
     }
 
     /// Runs ready nodes, and what they make ready, until nothing is left to do here.
-    fn work(self: &Arc<Run>, mut local: Vec<u32>, pool: &crate::device::cpu::ThreadPool) {
-        let mut ready: Vec<u32> = Vec::new();
-        // Of several long nodes all but one go to other threads.
-        let mut first = std::mem::take(&mut local);
-        self.distribute(&mut first, &mut local, pool);
-        while let Some(node) = local.pop() {
-            let done = self.execute(node, &mut ready);
-            if done {
-                let made = ready.len();
+    fn work(self: &Arc<Run>, mut ready: Vec<Ready>, pool: &crate::device::cpu::ThreadPool) {
+        let mut local: Vec<Ready> = Vec::new();
+        self.distribute(&mut ready, &mut local, pool);
+        while let Some(next) = local.pop() {
+            // What became ready was counted then; a node that is over is taken off the count.
+            if self.execute(&next, &mut ready) {
                 self.distribute(&mut ready, &mut local, pool);
-                // The ready nodes were counted when they became ready; this one is over.
-                let _ = made;
                 self.release(1);
             }
         }
     }
 
+    /// Short nodes are run here; of the long ones one may be, the others go to other threads.
     fn distribute(
         self: &Arc<Run>,
-        ready: &mut Vec<u32>,
-        local: &mut Vec<u32>,
+        ready: &mut Vec<Ready>,
+        local: &mut Vec<Ready>,
         pool: &crate::device::cpu::ThreadPool,
     ) {
         let mut long = None;
-        for node in ready.drain(..).rev() {
-            if self.is_long(node) {
-                if let Some(other) = long.replace(node) {
+        for next in ready.drain(..).rev() {
+            if self.is_long(next.node) {
+                if let Some(other) = long.replace(next) {
                     self.spawn(other, pool);
                 }
             } else {
-                local.push(node);
+                local.push(next);
             }
         }
-        if let Some(node) = long {
+        if let Some(next) = long {
             if local.is_empty() || pool.threads() == 1 {
-                // With one thread the long node waits below the short ones.
-                local.insert(0, node);
+                local.insert(0, next);
             } else {
-                self.spawn(node, pool);
+                self.spawn(next, pool);
             }
         }
     }
@@ -244,28 +219,25 @@ impl Run {
     }
 
     /// Runs one node and delivers its outputs; false when an asynchronous kernel has it now.
-    fn execute(self: &Arc<Run>, node: u32, ready: &mut Vec<u32>) -> bool {
+    fn execute(self: &Arc<Run>, this: &Ready, ready: &mut Vec<Ready>) -> bool {
         if self.failed.load(Ordering::Acquire) {
             return true;
         }
+        let (place, node) = (&this.place, this.node);
         let n = &self.plan.nodes[node as usize];
         let (mut inputs, dead, winner) = {
-            let mut s = self.states[node as usize].lock();
+            let mut s = self.states(place)[n.slot as usize].lock();
             (std::mem::take(&mut s.inputs), s.dead, s.winner)
         };
         let started = self.trace.as_ref().map(|_| Instant::now());
         if dead && !matches!(n.action, Action::ControlTrigger) {
-            self.finish_node(
-                node,
-                std::iter::repeat_n(None, n.outputs.len()).collect(),
-                ready,
-                true,
-            );
+            let nothing = std::iter::repeat_n(None, n.outputs.len()).collect();
+            self.finish_node(this, nothing, ready, true);
             return true;
         }
         let outcome: Result<Outputs> = match &n.action {
             Action::ControlTrigger => Ok(Outputs::new()),
-            Action::Merge => {
+            Action::Merge { .. } => {
                 let i = winner.unwrap_or(0) as usize;
                 let value = inputs.get_mut(i).and_then(Option::take);
                 let mut out = Outputs::new();
@@ -274,6 +246,10 @@ impl Run {
                 Ok(out)
             }
             Action::Switch => self.switch(n, &mut inputs),
+            Action::Enter { .. } | Action::Exit | Action::NextIteration => {
+                let value = inputs.first_mut().and_then(Option::take);
+                Ok(std::iter::once(value).collect())
+            }
             Action::Kernel(kernel) => self.dereference(n, &mut inputs).and_then(|()| {
                 let timed = (!kernel.is_cheap()).then(Instant::now);
                 let mut outputs: Outputs = std::iter::repeat_n(None, n.outputs.len()).collect();
@@ -301,7 +277,7 @@ impl Run {
                 Err(e) => Err(e),
                 Ok(()) => {
                     let values = inputs.into_iter().flatten().collect();
-                    match self.begin(node, kernel.clone(), values) {
+                    match self.begin(this, kernel.clone(), values) {
                         Some(r) => r,
                         None => return false,
                     }
@@ -311,15 +287,15 @@ impl Run {
         if let (Some(trace), Some(t)) = (&self.trace, started) {
             trace.record(&n.info, t);
         }
-        self.complete(node, outcome, ready);
+        self.complete(this, outcome, ready);
         true
     }
 
-    fn complete(self: &Arc<Run>, node: u32, outcome: Result<Outputs>, ready: &mut Vec<u32>) {
+    fn complete(self: &Arc<Run>, this: &Ready, outcome: Result<Outputs>, ready: &mut Vec<Ready>) {
         match outcome {
-            Ok(outputs) => self.finish_node(node, outputs, ready, false),
+            Ok(outputs) => self.finish_node(this, outputs, ready, false),
             Err(e) => {
-                let n = &self.plan.nodes[node as usize];
+                let n = &self.plan.nodes[this.node as usize];
                 let e = e
                     .at_node(&n.info.name, &n.info.op)
                     .on_device(&n.info.device);
@@ -334,7 +310,7 @@ impl Run {
     /// Starts an asynchronous kernel; its outcome when it was there at once.
     fn begin(
         self: &Arc<Run>,
-        node: u32,
+        this: &Ready,
         kernel: Arc<dyn crate::kernel::AsyncKernel>,
         inputs: SmallVec<[Value; 4]>,
     ) -> Option<Result<Outputs>> {
@@ -344,8 +320,9 @@ impl Run {
             Left,
         }
         let slot = Arc::new(Mutex::new(Slot::Starting));
-        let n = &self.plan.nodes[node as usize];
-        let (run, theirs) = (self.clone(), slot.clone());
+        let n = &self.plan.nodes[this.node as usize];
+        let (run, theirs, this) = (self.clone(), slot.clone(), this.clone());
+        let node = this.node;
         let done = Box::new(move |result: Result<Vec<Value>>| {
             let mut s = theirs.lock();
             if matches!(*s, Slot::Starting) {
@@ -357,7 +334,7 @@ impl Run {
             let target = pool.clone();
             target.spawn(Box::new(move || {
                 let mut ready = Vec::new();
-                run.complete(node, run.checked(node, result), &mut ready);
+                run.complete(&this, run.checked(node, result), &mut ready);
                 run.release_after(ready, &pool);
             }));
         });
@@ -385,7 +362,7 @@ impl Run {
         Ok(values.into_iter().map(Some).collect())
     }
 
-    fn release_after(self: &Arc<Run>, ready: Vec<u32>, pool: &crate::device::cpu::ThreadPool) {
+    fn release_after(self: &Arc<Run>, ready: Vec<Ready>, pool: &crate::device::cpu::ThreadPool) {
         if !ready.is_empty() {
             self.work(ready, pool);
         }
@@ -436,83 +413,6 @@ impl Run {
         Ok(out)
     }
 
-    /// Sends the outputs of a node on; `dead` when the node itself did not run.
-    fn finish_node(&self, node: u32, outputs: Outputs, ready: &mut Vec<u32>, dead: bool) {
-        let n = &self.plan.nodes[node as usize];
-        let before = ready.len();
-        for (value, edges) in outputs.into_iter().zip(&n.outputs) {
-            self.send_uncounted(edges, value, ready);
-        }
-        for target in &n.control_outputs {
-            if self.deliver_control(*target, dead) {
-                ready.push(*target);
-            }
-        }
-        self.outstanding
-            .fetch_add(ready.len() - before, Ordering::AcqRel);
-    }
-
-    fn send(&self, edges: &[Edge], value: Option<Value>, ready: &mut Vec<u32>) {
-        let before = ready.len();
-        self.send_uncounted(edges, value, ready);
-        self.outstanding
-            .fetch_add(ready.len() - before, Ordering::AcqRel);
-    }
-
-    fn send_uncounted(&self, edges: &[Edge], value: Option<Value>, ready: &mut Vec<u32>) {
-        let Some((last, others)) = edges.split_last() else {
-            return;
-        };
-        for edge in others {
-            self.deliver(*edge, value.clone(), ready);
-        }
-        self.deliver(*last, value, ready);
-    }
-
-    fn deliver(&self, edge: Edge, value: Option<Value>, ready: &mut Vec<u32>) {
-        let (node, input) = match edge {
-            Edge::Fetch(i) => {
-                if let Some(slot) = self.fetched.lock().get_mut(i as usize) {
-                    *slot = value;
-                }
-                return;
-            }
-            Edge::Node { node, input } => (node, input),
-        };
-        let is_merge = matches!(self.plan.nodes[node as usize].action, Action::Merge);
-        let mut s = self.states[node as usize].lock();
-        let live = value.is_some();
-        if is_merge {
-            s.data_pending -= 1;
-            if live && s.winner.is_none() && !s.fired {
-                s.winner = Some(input);
-                s.inputs[input as usize] = value;
-            }
-            if merge_is_ready(&mut s) {
-                ready.push(node);
-            }
-            return;
-        }
-        s.inputs[input as usize] = value;
-        s.dead |= !live;
-        s.pending -= 1;
-        if s.pending == 0 {
-            ready.push(node);
-        }
-    }
-
-    /// Whether the node is ready now.
-    fn deliver_control(&self, node: u32, dead: bool) -> bool {
-        let is_merge = matches!(self.plan.nodes[node as usize].action, Action::Merge);
-        let mut s = self.states[node as usize].lock();
-        s.pending -= 1;
-        if is_merge {
-            return merge_is_ready(&mut s);
-        }
-        s.dead |= dead;
-        s.pending == 0
-    }
-
     /// Takes nodes off the count; the last one ends the run.
     fn release(self: &Arc<Run>, count: usize) {
         if self.outstanding.fetch_sub(count, Ordering::AcqRel) == count {
@@ -522,22 +422,9 @@ impl Run {
     }
 }
 
-/// A Merge runs once: with its first live input, or dead when all inputs are.
-fn merge_is_ready(s: &mut NodeState) -> bool {
-    if s.fired || s.pending > 0 {
-        return false;
-    }
-    let ready = s.winner.is_some() || s.data_pending == 0;
-    if ready {
-        s.fired = true;
-        s.dead = s.winner.is_none();
-    }
-    ready
-}
-
 impl Drop for Run {
     fn drop(&mut self) {
-        let states = std::mem::take(&mut self.states);
+        let states = std::mem::take(&mut self.root);
         // Values left behind by a failed step must not live on in the pool of states.
         if self.failed.load(Ordering::Acquire) {
             return;

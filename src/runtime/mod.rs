@@ -2,7 +2,11 @@
 
 mod devices;
 mod executor;
+mod frames;
 mod kernels;
+#[cfg(test)]
+mod loop_tests;
+mod loops;
 mod plan;
 mod prune;
 mod session;

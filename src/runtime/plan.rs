@@ -2,9 +2,10 @@
 
 use super::devices::DeviceSet;
 use super::find_kernel;
+use super::loops::{assign_frames, check_cycles};
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Endpoint, Graph, Node, NodeId};
 use crate::kernel::{AnyKernel, AsyncKernel, Cheap, Env, Kernel, KernelInit, NodeInfo, OpContext};
 use crate::registry::Registry;
@@ -24,13 +25,27 @@ pub(super) struct Executable {
     /// Names and types of the feeds, for messages.
     pub(super) feed_types: Vec<(String, crate::dtype::DType)>,
     pub(super) fetch_names: Vec<String>,
+    /// The loops; the first entry stands for what is outside of all loops.
+    pub(super) frames: Vec<FramePlan>,
     /// Node states that no step uses at the moment.
-    pub(super) idle: Mutex<Vec<super::executor::States>>,
+    pub(super) idle: Mutex<Vec<super::frames::States>>,
+}
+
+/// A loop of the plan.
+pub(super) struct FramePlan {
+    /// Its nodes.
+    pub(super) nodes: Vec<u32>,
+    /// How many Enter nodes lead into it.
+    pub(super) enters: u32,
+    /// How many iterations may run at once.
+    pub(super) parallel: usize,
 }
 
 /// A node of the plan.
 pub(super) struct PlanNode {
     pub(super) action: Action,
+    /// Its index among the nodes of its loop.
+    pub(super) slot: u32,
     pub(super) info: Arc<NodeInfo>,
     pub(super) env: Arc<Env>,
     pub(super) location: Option<&'static Location<'static>>,
@@ -61,8 +76,14 @@ pub(super) enum Action {
     Async(Arc<dyn AsyncKernel>),
     /// Gives its input to one of its outputs; the other is dead.
     Switch,
-    /// Gives the first live input.
-    Merge,
+    /// Gives the first live input; one at the head of a loop has only one input in each iteration.
+    Merge { is_loop: bool },
+    /// Brings a value into a loop.
+    Enter { frame: u32, is_constant: bool },
+    /// Brings a value out of a loop.
+    Exit,
+    /// Brings a value to the next iteration.
+    NextIteration,
     /// Runs even when what it waits for is dead.
     ControlTrigger,
 }
@@ -149,6 +170,8 @@ pub(super) fn compile(
         }
     }
     check_cycles(&nodes)?;
+    let drafts: Vec<&Node> = needed.iter().map(|d| &*d.node).collect();
+    let frames = assign_frames(&mut nodes, &drafts)?;
     let roots = (0..nodes.len() as u32)
         .filter(|i| {
             let n = &nodes[*i as usize];
@@ -166,6 +189,7 @@ pub(super) fn compile(
             .collect(),
         fetch_names: signature.fetches.iter().map(name).collect(),
         nodes,
+        frames,
         idle: Mutex::new(Vec::new()),
     })
 }
@@ -186,7 +210,7 @@ fn plan_node(
     });
     let action = match n.op.name.as_str() {
         "Switch" | "RefSwitch" => Action::Switch,
-        "Merge" | "RefMerge" => Action::Merge,
+        "Merge" | "RefMerge" => Action::Merge { is_loop: false },
         "ControlTrigger" => Action::ControlTrigger,
         _ if draft.constants.is_some() => {
             let values = draft.constants.clone().unwrap_or_default();
@@ -197,13 +221,12 @@ fn plan_node(
                     .try_for_each(|(i, v)| ctx.set(i, v.clone()))
             })))
         }
-        "Enter" | "RefEnter" | "Exit" | "RefExit" | "NextIteration" | "RefNextIteration"
-        | "LoopCond" => {
-            return Err(Error::unimplemented(format!(
-                "{} does not run yet: loops are not supported",
-                n.op.name
-            )));
-        }
+        "Enter" | "RefEnter" => Action::Enter {
+            frame: 0,
+            is_constant: n.attrs.bool("is_constant")?,
+        },
+        "Exit" | "RefExit" => Action::Exit,
+        "NextIteration" | "RefNextIteration" => Action::NextIteration,
         _ => {
             let cached = kernels.lock().get(&n.id).cloned();
             let kernel = match cached {
@@ -239,6 +262,7 @@ fn plan_node(
             .zip(&n.input_types)
             .map(|(_, t)| t.is_ref || keeps_ref && t.base != crate::dtype::DType::Bool)
             .collect(),
+        slot: 0,
         control_inputs: draft
             .controls
             .iter()
@@ -252,52 +276,4 @@ fn plan_node(
 
 fn env_type(_: &Env) -> crate::kernel::DeviceType {
     crate::kernel::DeviceType::Cpu
-}
-
-/// A cycle would leave its nodes waiting for each other: it is reported instead.
-fn check_cycles(nodes: &[PlanNode]) -> Result<()> {
-    let mut pending: Vec<usize> = nodes
-        .iter()
-        .map(|n| n.takes_ref.len() + n.control_inputs as usize)
-        .collect();
-    // Inputs that are fed do not wait for a node.
-    let mut given = vec![0usize; nodes.len()];
-    for n in nodes {
-        for e in n.outputs.iter().flatten() {
-            if let Edge::Node { node, .. } = e {
-                given[*node as usize] += 1;
-            }
-        }
-        for c in &n.control_outputs {
-            given[*c as usize] += 1;
-        }
-    }
-    for (p, g) in pending.iter_mut().zip(&given) {
-        *p = *g;
-    }
-    let mut ready: Vec<usize> = (0..nodes.len()).filter(|i| pending[*i] == 0).collect();
-    let mut done = 0;
-    while let Some(i) = ready.pop() {
-        done += 1;
-        let n = &nodes[i];
-        let targets = n.outputs.iter().flatten().filter_map(|e| match e {
-            Edge::Node { node, .. } => Some(*node),
-            Edge::Fetch(_) => None,
-        });
-        for t in targets.chain(n.control_outputs.iter().copied()) {
-            pending[t as usize] -= 1;
-            if pending[t as usize] == 0 {
-                ready.push(t as usize);
-            }
-        }
-    }
-    if done < nodes.len() {
-        let first = pending.iter().position(|p| *p > 0).unwrap_or(0);
-        return Err(Error::invalid_argument(format!(
-            "Graph is invalid, contains a cycle with {} nodes, including: {}",
-            nodes.len() - done,
-            nodes[first].info.name
-        )));
-    }
-    Ok(())
 }
