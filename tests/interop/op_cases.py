@@ -1,6 +1,6 @@
 """Writes tests/data/op_cases/<Op>.pb: calls of each op together with what the real TensorFlow answers.
 
-Each file is a GraphDef with many cases, c0, c1, …:
+Each file is a GraphDef with many cases, c0, c1, … (and a Const nograd when TensorFlow has no gradient for the op):
 
     cN/in0 …    Const      the inputs
     cN/op                  the node under test (its inputs are cN/in0 …)
@@ -12,7 +12,6 @@ Each file is a GraphDef with many cases, c0, c1, …:
     cN/dy0 …    Const      incoming gradients of the floating-point outputs, and then
     cN/dx0 …    Const      the gradients of the floating-point inputs (dense),
     cN/dxnone   Const      the numbers of those floating-point inputs whose gradient is None
-    cN/nograd   Const      TensorFlow registers no gradient for this op
     cN/static   Const      TensorFlow's message where it rejects the node only because the inputs are constants (shape
                            inference is stricter than the kernel); a result is as good
     cN/row      Const      the number of the known hazard that the case stands for (equal numbers belong together)
@@ -80,7 +79,7 @@ def write(op, make, args, out, crashed):
             continue
         except Exception as e:
             raise RuntimeError(f"{op} case {index}: {e!r}\n{[getattr(x, 'shape', x) for x in case.ins]} {case.attrs}") from e
-        graph.node.extend(part.node)
+        graph.node.extend(n for n in part.node if n.name != "nograd" or all(m.name != "nograd" for m in graph.node))
         count += 1
     assert count, f"{op} has no case"
     with open(os.path.join(out, f"{op}.pb"), "wb") as f:

@@ -216,7 +216,7 @@ def _gradients(session, name, this, ins, feeds, flat, results, r, out):
         try:
             grads = tf.gradients([t for _, t in ys], [t for _, t in xs], seeds)
         except LookupError:
-            const(out, f"{name}/nograd", np.array(b"no gradient is registered", object))
+            const(out, "nograd", np.bool_(True))
             return
         except (ValueError, TypeError, IndexError) as e:
             print(f"  {this.type} {name}: no gradient recorded: {type(e).__name__} {str(e)[:120]}")
@@ -230,7 +230,7 @@ def _gradients(session, name, this, ins, feeds, flat, results, r, out):
     except tf.errors.OpError as e:
         print(f"  {this.type} {name}: no gradient recorded: {clean(e.message)[:160]}")
         return
-    for i, _ in ys:
+    for i, _ in ys if some else []:
         const(out, f"{name}/dy{i}", incoming[i])
     for (i, _), g in zip(some, got):
         const(out, f"{name}/dx{i}", np.asarray(g))

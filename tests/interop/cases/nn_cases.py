@@ -73,8 +73,8 @@ def conv2d(name, r, n, fixed):
             yield make(c)
         for t in allowed(name):
             yield make(CONVS[1], t, use_cudnn_on_gpu=False)
-        yield make((2, 8, 8, 8, 5, 5, 8, 1, 1, 1, 1, "SAME", 1))
-        yield make((1, 9, 9, 3, 3, 3, 16, 1, 1, 1, 1, "VALID", 1))
+        yield make((1, 7, 8, 4, 5, 5, 6, 1, 1, 1, 1, "SAME", 1))
+        yield make((1, 9, 9, 3, 3, 3, 8, 1, 1, 1, 1, "VALID", 1))
         s = dict(strides=[1, 1, 1, 1], padding="SAME")
         for x, f, row in (((0, 4, 4, 3), (3, 3, 3, 2), None), ((1, 0, 4, 3), (3, 3, 3, 2), None), ((1, 4, 4, 3), (3, 3, 3, 0), None), ((0, 0, 0, 0), (0, 0, 0, 0), 19), ((1, 4, 4, 0), (3, 3, 0, 2), 19),
                           ((1, 4, 4, 3), (3, 3, 0, 2), 19), ((1, 4, 4, 3), (0, 3, 3, 2), 20), ((1, 4, 4, 3), (3, 0, 3, 2), 20), ((1, 4, 4, 3), (3, 3, 4, 2), 26), ((1, 4, 4, 3), (3, 3, 2, 2), 26), ((1, 4, 4, 4), (3, 3, 2, 3), 26),
@@ -103,7 +103,7 @@ def conv2d_input(name, r, n, fixed):
         for t in allowed(name):
             yield make(CONVS[1], t)
         yield make(CONVS[1], sizes=(4, 5))
-        yield make((2, 8, 8, 8, 5, 5, 8, 1, 1, 1, 1, "SAME", 1))
+        yield make((1, 7, 8, 4, 5, 5, 6, 1, 1, 1, 1, "SAME", 1))
         s = dict(strides=[1, 1, 1, 1], padding="SAME")
         for sizes, f, dy, row in (([0, 4, 4, 3], (3, 3, 3, 2), (0, 4, 4, 2), None), ([1, 4, 4, 3], (0, 3, 3, 2), (1, 4, 4, 2), 33), ([1, 4, 4, 3], (3, 3, 3, 0), (1, 4, 4, 0), 33), ([1, 4, 4, 3], (3, 3, 0, 2), (1, 4, 4, 2), 33),
                                   ([1, 4, 4], (3, 3, 3, 2), (1, 4, 4, 2), 34), ([65534, 65534], (3, 3, 3, 2), (1, 4, 4, 2), 34), ([], (3, 3, 3, 2), (1, 4, 4, 2), 34), ([1, -4, 4, 3], (3, 3, 3, 2), (1, 4, 4, 2), 34),
@@ -128,7 +128,7 @@ def conv2d_filter(name, r, n, fixed):
             yield make(c)
         for t in allowed(name):
             yield make(CONVS[1], t)
-        yield make((2, 8, 8, 8, 5, 5, 8, 1, 1, 1, 1, "SAME", 1))
+        yield make((1, 7, 8, 4, 5, 5, 6, 1, 1, 1, 1, "SAME", 1))
         s = dict(strides=[1, 1, 1, 1], padding="SAME")
         for x, sizes, dy, row in (((0, 4, 4, 3), [3, 3, 3, 2], (0, 4, 4, 2), 30), ((1, 4, 4, 3), [3, 3, 0, 2], (1, 4, 4, 2), 29), ((1, 4, 4, 0), [3, 3, 0, 2], (1, 4, 4, 2), 29), ((0, 0, 1, 1), [1, 1, 1, 1], (0, 0, 1, 1), 30),
                                   ((0, 0, 0, 0), [0, 0, 0, 0], (0, 0, 0, 0), 30), ((1, 4, 4, 2), [3, 3, 3, 2], (1, 4, 4, 2), 31), ((1, 4, 4, 3), [3, 3, 2, 2], (1, 4, 4, 2), 31), ((1, 4, 4, 3), [3, 3, 3], (1, 4, 4, 2), 32),
@@ -183,7 +183,7 @@ def pool(name, r, n, fixed):
             yield make(rand(r, "float32", p[0]), **pool_attrs(p))
         for t in types:
             yield make(rand(r, t, POOLS[1][0]), **pool_attrs(POOLS[1]))
-        yield make(rand(r, "float32", (2, 9, 9, 9)), [1, 3, 3, 1], [1, 2, 2, 1], "SAME")
+        yield make(rand(r, "float32", (1, 9, 9, 5)), [1, 3, 3, 1], [1, 2, 2, 1], "SAME")
         yield make(arr([1, np.nan, 2, -np.inf, np.inf, 3, -0.0, 0.0, np.nan]).reshape(1, 3, 3, 1), [1, 2, 2, 1], [1, 1, 1, 1], "VALID", grad=False)
         yield make(arr([1, 1, 1, 2, 2, 1, 0, 0, 2]).reshape(1, 3, 3, 1), [1, 2, 2, 1], [1, 1, 1, 1], "SAME")  # ties
         for s in ((0, 4, 4, 3), (1, 4, 4, 0), (1, 0, 4, 3), (1, 4, 0, 3)):
@@ -232,7 +232,7 @@ def max_pool_grad(name, r, n, fixed):
             yield make("float32", p)
         for t in types:
             yield make(t, POOLS[1])
-        yield make("float32", ((2, 9, 9, 5), (3, 3), (2, 2), "SAME"))
+        yield make("float32", ((1, 9, 9, 4), (3, 3), (2, 2), "SAME"))
         yield make("float32", ((1, 3, 3, 1), (2, 2), (1, 1), "SAME"), arr([1, 1, 1, 2, 2, 1, 0, 0, 2]).reshape(1, 3, 3, 1))
         yield make("float32", ((1, 3, 3, 1), (2, 2), (1, 1), "VALID"), zeros(1, 3, 3, 1))
         yield Case(rand(r, "float32", (1, 4, 4, 1)), zeros(1, 2, 2, 1), rand(r, "float32", (1, 2, 2, 1)), ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="SAME")  # output values do not matter

@@ -1,0 +1,272 @@
+"""Writes tests/data/replays/: graphs that TensorFlow built, each with a recorded session.
+
+For each topic there are two gzip files. NAME.pb.gz is the GraphDef. NAME.runs.pb.gz is a GraphDef that only holds values:
+its Const nodes say what a session did, run after run.
+
+    runK/feed/TENSOR     the value fed to the tensor (TENSOR is like x:0)
+    runK/target/NODE     a node that was run for its effects (the value is empty)
+    runK/fetch/TENSOR    the value that came out
+
+A reader imports the graph, makes one session, does the runs in order of K and compares each fetched value.
+Sessions ran on one CPU thread, without oneDNN and without graph rewriting.
+
+    replays.py [--out DIR] [--only NAME,NAME]
+"""
+import argparse
+import gzip
+import os
+
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from cases.harness import config, const
+
+tf.disable_v2_behavior()
+tf.logging.set_verbosity(tf.logging.ERROR)
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOPICS = {}
+
+
+def topic(f):
+    """A function that yields (name, graph, runs); runs are (feeds, fetches, targets)."""
+    TOPICS[f.__name__] = f
+    return f
+
+
+def record(out, name, graph, runs):
+    """Runs the session and writes both files."""
+    data = tf.GraphDef()
+    with tf.Session(graph=graph, config=config()) as session:
+        for k, (feeds, fetches, targets) in enumerate(runs):
+            for t, value in feeds.items():
+                const(data, f"run{k}/feed/{t.name}", np.asarray(value, t.dtype.as_numpy_dtype))
+            for t in targets:
+                const(data, f"run{k}/target/{t.name}", np.zeros(0, np.float32))
+            got = session.run([list(fetches), list(targets)], feeds)[0]
+            for t, value in zip(fetches, got):
+                const(data, f"run{k}/fetch/{t.name}", np.asarray(value))
+    size = 0
+    for suffix, message in (("pb", graph.as_graph_def()), ("runs.pb", data)):
+        packed = gzip.compress(message.SerializeToString(deterministic=True), mtime=0)
+        size += len(packed)
+        with open(os.path.join(out, f"{name}.{suffix}.gz"), "wb") as f:
+            f.write(packed)
+    print(f"{name}: {len(graph.get_operations())} nodes, {len(runs)} runs, {size} bytes", flush=True)
+
+
+# ------------------------------------------------------------------ random numbers
+SEEDS = [(1, 0), (0, 1), (87654321, 7), (-5, 123456789012), (42, 42)]
+
+
+@topic
+def random_streams():
+    with tf.Graph().as_default() as g:
+        fetches = []
+
+        def add(t):
+            fetches.append(tf.cast(t, tf.float32) if t.dtype == tf.bfloat16 else t)
+        for s, s2 in SEEDS:
+            for d in (tf.float32, tf.float64, tf.float16, tf.bfloat16):
+                for i, shape in enumerate(([], [1], [3], [2, 5], [0], [37])):
+                    if d == tf.float32 or i in (2, 3):
+                        sh = tf.constant(shape, tf.int64 if i % 2 else tf.int32, shape=[len(shape)])
+                        for op in ("random_uniform", "random_standard_normal", "truncated_normal"):
+                            add(getattr(tf.raw_ops, {"random_uniform": "RandomUniform", "random_standard_normal": "RandomStandardNormal",
+                                                     "truncated_normal": "TruncatedNormal"}[op])(shape=sh, dtype=d, seed=s, seed2=s2))
+            for d, lo, hi in ((tf.int32, -3, 9), (tf.int64, 0, 1 << 40), (tf.int32, -2**31, 2**31 - 1), (tf.int64, -2**63, 2**63 - 1)):
+                add(tf.raw_ops.RandomUniformInt(shape=[2, 5], minval=tf.constant(lo, d), maxval=tf.constant(hi, d), seed=s, seed2=s2))
+            for x in (tf.range(10), tf.reshape(tf.range(12), [6, 2]), tf.constant(["a", "b", "c", "d"]), tf.zeros([0, 3]), tf.constant(7.0), tf.range(100, dtype=tf.int64)):
+                add(tf.raw_ops.RandomShuffle(value=x, seed=s, seed2=s2))
+            for d in (tf.float32, tf.float64):
+                for o in (tf.int32, tf.int64):
+                    logits = tf.constant([[0.1, 2.0, -1.0, 0.5], [3.0, -np.inf, 0.0, 3.0]], d)
+                    add(tf.raw_ops.Multinomial(logits=logits, num_samples=7, seed=s, seed2=s2, output_dtype=o))
+    yield "random_streams", g, [({}, fetches, [])] * 3
+
+
+@topic
+def random_seeds():
+    """The seed attributes that follow from the graph's seed, the op's seed and the op's place; and what they draw."""
+    for seed in (None, 0, 1, 2**31 - 1):
+        with tf.Graph().as_default() as g:
+            if seed is not None:
+                tf.set_random_seed(seed)
+            fetches = []
+            for k, op_seed in enumerate((None, 0, 5, None, 2**31 - 1)):
+                if seed is not None or op_seed is not None:
+                    fetches += [tf.random_uniform([2], seed=op_seed), tf.random_normal([2], mean=1.0, stddev=2.0, seed=op_seed),
+                                tf.truncated_normal([2], seed=op_seed), tf.random_uniform([2], 3, 9, tf.int32, seed=op_seed),
+                                tf.random_shuffle(tf.range(5), seed=op_seed), tf.multinomial([[0.5, 0.2, 0.1]], 4, seed=op_seed)]
+        yield f"random_seeds_{seed}".lower(), g, [({}, fetches, [])] * 2
+
+
+@topic
+def shuffle_queue():
+    for s, s2, capacity, least in ((1, 2, 200, 0), (0, 3, 50, 10), (87654321, 0, -1, 30)):
+        with tf.Graph().as_default() as g:
+            q = tf.raw_ops.RandomShuffleQueueV2(component_types=[tf.int32, tf.string], shapes=[[], [2]], capacity=capacity, min_after_dequeue=least, seed=s, seed2=s2)
+            x, y = tf.placeholder(tf.int32, []), tf.placeholder(tf.string, [2])
+            xs, ys = tf.placeholder(tf.int32, [None]), tf.placeholder(tf.string, [None, 2])
+            one = tf.raw_ops.QueueEnqueueV2(handle=q, components=[x, y])
+            many = tf.raw_ops.QueueEnqueueManyV2(handle=q, components=[xs, ys])
+            get = tf.raw_ops.QueueDequeueV2(handle=q, component_types=[tf.int32, tf.string])
+            n = tf.placeholder(tf.int32, [])
+            get_many = tf.raw_ops.QueueDequeueManyV2(handle=q, n=n, component_types=[tf.int32, tf.string])
+            up_to = tf.raw_ops.QueueDequeueUpToV2(handle=q, n=n, component_types=[tf.int32, tf.string])
+            size, close = tf.raw_ops.QueueSizeV2(handle=q), tf.raw_ops.QueueCloseV2(handle=q)
+        count, runs = 0, []
+
+        def label(i):
+            return [f"a{i}", f"b{i}"]
+
+        def put(k):
+            nonlocal count
+            ids = list(range(count, count + k))
+            count += k
+            return {xs: ids, ys: np.array([label(i) for i in ids], object).reshape(-1, 2)}, [], [many]
+        runs.append(put(40))
+        runs += [({}, get, [])] * 5
+        for _ in range(3):
+            runs.append(({x: count, y: np.array(label(count), object)}, [], [one]))
+            count += 1
+        runs += [({n: 4}, get_many, []), ({}, [size], []), put(6), ({n: 1}, get_many, []), ({n: 0}, get_many, [])]
+        runs += [({}, get, [])] * 2 + [({}, [], [close]), ({n: 3}, get_many, [])]
+        runs += [({n: 1000}, up_to, []), ({}, [size], [])]
+        yield f"shuffle_queue_{s}_{s2}", g, runs
+
+
+# ------------------------------------------------------------------ training
+OPTIMIZERS = {
+    "gradient_descent": lambda lr: tf.train.GradientDescentOptimizer(lr),
+    "momentum": lambda lr: tf.train.MomentumOptimizer(lr, 0.9),
+    "nesterov": lambda lr: tf.train.MomentumOptimizer(lr, 0.9, use_nesterov=True),
+    "adam": lambda lr: tf.train.AdamOptimizer(lr),
+    "adam_odd": lambda lr: tf.train.AdamOptimizer(lr, 0.8, 0.95, 1e-3),
+    "adagrad": lambda lr: tf.train.AdagradOptimizer(lr),
+    "adagrad_odd": lambda lr: tf.train.AdagradOptimizer(lr, 0.5),
+    "rmsprop": lambda lr: tf.train.RMSPropOptimizer(lr),
+    "rmsprop_momentum": lambda lr: tf.train.RMSPropOptimizer(lr, 0.8, 0.5, 1e-4),
+    "rmsprop_centered": lambda lr: tf.train.RMSPropOptimizer(lr, 0.8, 0.5, 1e-4, centered=True),
+    "ftrl": lambda lr: tf.train.FtrlOptimizer(lr),
+    "ftrl_odd": lambda lr: tf.train.FtrlOptimizer(lr, -0.3, 0.2, 0.01, 0.02),
+    "ftrl_shrinkage": lambda lr: tf.train.FtrlOptimizer(lr, l2_shrinkage_regularization_strength=0.05),
+    "adadelta": lambda lr: tf.train.AdadeltaOptimizer(lr),
+}
+
+
+@topic
+def optimizers():
+    r = np.random.default_rng(7)
+    grads = [(r.normal(size=3).astype("f4"), r.normal(size=(2, 2)).astype("f4")) for _ in range(5)]
+    for name, make in OPTIMIZERS.items():
+        for kind in ("ref", "resource"):
+            with tf.Graph().as_default() as g:
+                with tf.variable_scope("", use_resource=kind == "resource"):
+                    w = tf.get_variable("w", initializer=tf.constant([1.0, -2.0, 0.5]))
+                    m = tf.get_variable("scope/m", initializer=tf.constant([[0.1, 0.2], [-0.3, 4.0]]))
+                    gw, gm = tf.placeholder(tf.float32, [3], name="gw"), tf.placeholder(tf.float32, [2, 2], name="gm")
+                    step = tf.train.get_or_create_global_step()
+                    train = make(0.1).apply_gradients([(gw, w), (gm, m)], global_step=step)
+                    init = tf.global_variables_initializer()
+                    state = [tf.identity(v, name=f"read/{v.op.name}") for v in tf.global_variables()]
+            runs = [({}, [], [init]), ({}, state, [])]
+            for a, b in grads:
+                runs += [({gw: a, gm: b}, [], [train]), ({}, state, [])]
+            yield f"optimizer_{name}_{kind}", g, runs
+
+
+@topic
+def minimize():
+    """A loss with a gathered (sparse) gradient, minimized: the names and values of the whole graph."""
+    for kind in ("ref", "resource"):
+        for name in ("gradient_descent", "momentum", "adagrad", "adam"):
+            with tf.Graph().as_default() as g:
+                with tf.variable_scope("", use_resource=kind == "resource"):
+                    table = tf.get_variable("table", initializer=tf.reshape(tf.range(12, dtype=tf.float32) / 10, [4, 3]))
+                    w = tf.get_variable("w", initializer=tf.constant([[0.5], [-1.0], [2.0]]))
+                    ids = tf.placeholder(tf.int32, [None], name="ids")
+                    y = tf.matmul(tf.gather(table, ids), w)
+                    loss = tf.reduce_mean(tf.square(y - 1.0)) + 0.01 * tf.nn.l2_loss(w)
+                    train = OPTIMIZERS[name](0.05).minimize(loss)
+                    init = tf.global_variables_initializer()
+                    state = [tf.identity(v, name=f"read/{v.op.name}") for v in tf.global_variables()]
+            runs = [({}, [], [init])]
+            for i in ([0, 2], [2, 2, 1], [3], [1, 0, 3]):
+                runs += [({ids: i}, [loss], []), ({ids: i}, [], [train]), ({}, state, [])]
+            yield f"minimize_{name}_{kind}", g, runs
+
+
+@topic
+def schedules():
+    with tf.Graph().as_default() as g:
+        step = tf.placeholder(tf.int64, [], name="step")
+        rates = [tf.train.exponential_decay(0.1, step, 10, 0.5), tf.train.exponential_decay(0.1, step, 10, 0.5, staircase=True),
+                 tf.train.piecewise_constant(step, [5, 20], [1.0, 0.5, 0.1]), tf.train.polynomial_decay(0.1, step, 20, 0.01, 2.0),
+                 tf.train.polynomial_decay(0.1, step, 20, 0.01, 0.5, cycle=True), tf.train.natural_exp_decay(0.1, step, 7, 0.3),
+                 tf.train.natural_exp_decay(0.1, step, 7, 0.3, staircase=True), tf.train.inverse_time_decay(0.1, step, 7, 0.3),
+                 tf.train.inverse_time_decay(0.1, step, 7, 0.3, staircase=True), tf.train.cosine_decay(0.1, step, 25, 0.1),
+                 tf.train.cosine_decay_restarts(0.1, step, 5, 2.0, 0.9, 0.1), tf.train.linear_cosine_decay(0.1, step, 25)]
+    yield "schedules", g, [({step: s}, rates, []) for s in (0, 1, 4, 5, 6, 9, 10, 11, 20, 21, 25, 40, 1000)]
+
+
+@topic
+def moving_averages():
+    for name, kw, with_step in (("plain", {}, False), ("num_updates", {}, True), ("zero_debias", dict(zero_debias=True), False), ("both", dict(zero_debias=True), True)):
+        for kind in ("ref", "resource"):
+            with tf.Graph().as_default() as g:
+                with tf.variable_scope("", use_resource=kind == "resource"):
+                    v = tf.get_variable("v", initializer=tf.constant([10.0, -1.0]))
+                    value = tf.placeholder(tf.float32, [2], name="value")
+                    step = tf.placeholder(tf.int64, [], name="step")
+                    set_v = tf.assign(v, value).op
+                    t = tf.identity(value * 2.0, name="loss")
+                    ema = tf.train.ExponentialMovingAverage(0.9, step if with_step else None, name="avg", **kw)
+                    with tf.control_dependencies([set_v]):
+                        update = ema.apply([v, t])
+                    init = tf.global_variables_initializer()
+                    state = [tf.identity(x, name=f"read/{x.op.name}") for x in tf.global_variables()] + [ema.average(v) + 0.0, ema.average(t) + 0.0]
+            runs = [({}, [], [init]), ({}, state, [])]
+            for i, x in enumerate(([1.0, 2.0], [3.0, -2.0], [0.5, 0.25], [7.0, 7.0])):
+                runs += [({value: x, **({step: 5 * i} if with_step else {})}, [], [update]), ({}, state, [])]
+            yield f"moving_average_{name}_{kind}", g, runs
+
+
+# ------------------------------------------------------------------ images
+@topic
+def images():
+    r = np.random.default_rng(3)
+    value = r.integers(0, 256, (7, 6, 3)).astype(np.float32)
+    with tf.Graph().as_default() as g:
+        tf.set_random_seed(11)
+        x = tf.placeholder(tf.float32, [7, 6, 3], name="image")
+        out = [tf.random_crop(x, [4, 3, 3], seed=3), tf.random_crop(x, [4, 3, 3]), tf.image.random_flip_left_right(x, seed=4), tf.image.random_flip_up_down(x),
+               tf.image.random_brightness(x, 63, seed=5), tf.image.random_contrast(x, 0.2, 1.8, seed=6), tf.image.per_image_standardization(x),
+               tf.image.resize_image_with_crop_or_pad(x, 4, 4), tf.image.resize_image_with_crop_or_pad(x, 9, 10), tf.image.resize_image_with_crop_or_pad(x, 4, 9),
+               tf.image.flip_left_right(x), tf.image.flip_up_down(x), tf.image.transpose_image(x), tf.image.adjust_brightness(x, -10.0), tf.image.adjust_contrast(x, 0.5),
+               tf.image.central_crop(x, 0.5), tf.image.crop_to_bounding_box(x, 1, 2, 3, 3), tf.image.pad_to_bounding_box(x, 1, 2, 10, 9)]
+    yield "images", g, [({x: value}, out, [])] * 4
+    with tf.Graph().as_default() as g:
+        tf.set_random_seed(11)
+        x = tf.placeholder(tf.float32, [2, 7, 6, 3], name="images")
+        out = [tf.image.random_flip_left_right(x, seed=4), tf.image.per_image_standardization(x), tf.image.resize_image_with_crop_or_pad(x, 4, 9)]
+    yield "image_batches", g, [({x: np.stack([value, value[::-1]])}, out, [])] * 3
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", default=os.path.join(HERE, "..", "data", "replays"))
+    p.add_argument("--only", default="")
+    args = p.parse_args()
+    os.makedirs(args.out, exist_ok=True)
+    for name, make in TOPICS.items():
+        if not args.only or name in args.only.split(","):
+            for fixture in make():
+                record(args.out, *fixture)
+
+
+if __name__ == "__main__":
+    main()
