@@ -1,5 +1,6 @@
 //! What a file held beyond the fields of a definition, kept so that rewriting the file loses nothing.
 
+use super::VersionDef;
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,10 +12,21 @@ pub struct Kept(Option<Box<Inner>>);
 
 #[derive(Clone, Default)]
 pub(crate) struct Inner {
-    /// Whole fields, tag included, in the order of the file.
+    /// Whole fields, tag included, that come before the versions of a graph.
+    pub(crate) before: Vec<u8>,
+    /// Whole fields that come last, unknown ones at the end.
     pub(crate) fields: Vec<u8>,
-    /// The original bytes of attributes that would be written differently.
+    /// The bytes of attributes that would be written differently.
     pub(crate) attrs: BTreeMap<String, Vec<u8>>,
+    /// The versions of a graph, where they would be written differently.
+    pub(crate) versions: Option<SpelledVersions>,
+}
+
+/// Versions as a file spelled them, and what that meant.
+#[derive(Clone)]
+pub(crate) struct SpelledVersions {
+    pub(crate) meaning: VersionDef,
+    pub(crate) raw: Vec<u8>,
 }
 
 impl Kept {
@@ -24,6 +36,9 @@ impl Kept {
     }
     pub(crate) fn get(&self) -> Option<&Inner> {
         self.0.as_deref()
+    }
+    pub(crate) fn get_mut(&mut self) -> Option<&mut Inner> {
+        self.0.as_deref_mut()
     }
     pub(crate) fn make(&mut self) -> &mut Inner {
         self.0.get_or_insert_default()
@@ -41,7 +56,12 @@ impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             None => f.write_str("Kept"),
-            Some(k) => write!(f, "Kept({} bytes, {} attrs)", k.fields.len(), k.attrs.len()),
+            Some(k) => write!(
+                f,
+                "Kept({} bytes, {} attrs)",
+                k.before.len() + k.fields.len(),
+                k.attrs.len()
+            ),
         }
     }
 }

@@ -1,10 +1,24 @@
 //! Graph definitions as data: nodes, attributes, graphs. No graph logic here.
 
 mod attr;
+mod attr_codec;
+mod codec;
+mod file;
+mod forms;
+mod function;
 mod kept;
+mod meta_graph;
+mod shape;
+mod tensor;
+mod versions;
 
 pub use attr::{AttrValue, TypeRef};
+pub use file::Form;
+pub use function::{FunctionDef, check_functions};
 pub use kept::{InvalidAttr, Kept};
+pub use meta_graph::{MetaGraphDef, SavedModel};
+pub use shape::{shape_from_proto, shape_to_proto};
+pub use tensor::{tensor_from_proto, tensor_to_proto};
 
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -89,3 +103,6 @@ impl<'a> InputRef<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -288,7 +288,8 @@ fn default_of(kind: Kind) -> Scalar<'static> {
     }
 }
 
-fn is_default(v: &Scalar<'_>) -> bool {
+/// Whether a value is what a missing field means.
+pub(crate) fn is_default(v: &Scalar<'_>) -> bool {
     match v {
         Scalar::Bool(v) => !v,
         Scalar::Int(v) => *v == 0,
@@ -417,4 +418,28 @@ fn put_nested(field: &Field, bytes: &[u8], out: &mut Vec<u8>, depth: usize) -> R
     put_message(out, field.number, |out| {
         put_canonical(m, bytes, out, depth + 1)
     })
+}
+
+/// Fails when a message consists of more than `limit` messages, counting those within messages. It costs
+/// no memory, so it may come before a decoder that does.
+pub(crate) fn count_messages(m: &'static Message, bytes: &[u8], limit: usize) -> Result<()> {
+    fn walk(m: &'static Message, bytes: &[u8], left: &mut usize, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(too_deep());
+        }
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| Error::resource_exhausted("a message of too many messages"))?;
+        let mut reader = Reader::new(bytes);
+        while let Some(f) = reader.next_field()? {
+            if let (Some(Kind::Message(inner)), Raw::Bytes(b)) =
+                (m.field(f.number).map(|f| f.kind), f.value)
+            {
+                walk(inner, b, left, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+    let mut left = limit;
+    walk(m, bytes, &mut left, 0).map_err(|e| e.context(format!("Error parsing {} proto: ", m.name)))
 }

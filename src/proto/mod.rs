@@ -5,7 +5,7 @@ pub mod schema;
 pub mod text;
 pub mod wire;
 
-mod fields;
+pub(crate) mod fields;
 
 pub use fields::canonical;
 pub use messages::*;

@@ -2,7 +2,7 @@
 
 use super::number::{print_f32, print_f64};
 use crate::error::Result;
-use crate::proto::fields::{Fields, MapValue, Scalar, Value, check_size};
+use crate::proto::fields::{Fields, MapValue, Scalar, Value, check_size, is_default};
 use crate::proto::schema::{self, Field, Kind, Message};
 
 /// Prints an encoded message as TensorFlow's Python does (`text_format.MessageToString`): a field a line, by
@@ -51,8 +51,12 @@ impl Printer {
                     };
                     for (key, value) in map {
                         self.open(field.name);
-                        self.scalar(key_field, key);
+                        // Python leaves out an empty key or value, though not an empty message.
+                        if !is_default(key) {
+                            self.scalar(key_field, key);
+                        }
                         match value {
+                            MapValue::Scalar(v) if is_default(v) => {}
                             MapValue::Scalar(v) => self.scalar(value_field, v),
                             MapValue::Message(bytes) => {
                                 self.nested(value_field, bytes, depth + 1)?
