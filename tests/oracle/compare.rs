@@ -1,0 +1,120 @@
+//! Compares tensors with recorded ones.
+
+use super::tolerance::{Tolerance, epsilon, smallest};
+use half::{bf16, f16};
+use num_complex::Complex;
+use tensorloom::{DType, Tensor};
+
+/// All numbers of a floating-point or complex tensor, real and imaginary parts in turn; `None` for other types.
+pub fn numbers(t: &Tensor) -> Option<Vec<f64>> {
+    fn parts<T: Copy + Into<f64>>(xs: &[Complex<T>]) -> Vec<f64> {
+        xs.iter().flat_map(|x| [x.re.into(), x.im.into()]).collect()
+    }
+    Some(match t.dtype() {
+        DType::F32 => t
+            .data::<f32>()
+            .ok()?
+            .iter()
+            .map(|x| f64::from(*x))
+            .collect(),
+        DType::F64 => t.data::<f64>().ok()?.to_vec(),
+        DType::F16 => t.data::<f16>().ok()?.iter().map(|x| x.to_f64()).collect(),
+        DType::BF16 => t.data::<bf16>().ok()?.iter().map(|x| x.to_f64()).collect(),
+        DType::C64 => parts(t.data::<Complex<f32>>().ok()?),
+        DType::C128 => parts(t.data::<Complex<f64>>().ok()?),
+        _ => return None,
+    })
+}
+
+/// The largest finite number of some tensors.
+pub fn magnitude<'t>(tensors: impl IntoIterator<Item = &'t Tensor>) -> f64 {
+    let all = tensors.into_iter().filter_map(numbers).flatten();
+    all.filter(|x| x.is_finite())
+        .fold(0.0, |m, x| m.max(x.abs()))
+}
+
+fn same(want: f64, got: f64, dtype: DType, allowed: Tolerance, magnitude: f64) -> bool {
+    if want.is_nan() || got.is_nan() {
+        return want.is_nan() && got.is_nan();
+    }
+    if allowed.is_exact() {
+        return want == got && (want != 0.0 || want.is_sign_negative() == got.is_sign_negative());
+    }
+    if want == got {
+        return true;
+    }
+    if want.is_infinite() || got.is_infinite() {
+        // Where one rounds to infinity the other may stop just short of it.
+        let finite = if want.is_infinite() { got } else { want };
+        return (want > 0.0) == (got > 0.0) && near_overflow(dtype, finite);
+    }
+    let eps = epsilon(dtype);
+    let allowed = eps * (allowed.ulps * want.abs() + allowed.scale * magnitude);
+    (want - got).abs() <= allowed.max(smallest(dtype))
+}
+
+fn near_overflow(dtype: DType, x: f64) -> bool {
+    let largest: f64 = match dtype {
+        DType::F32 | DType::C64 => f32::MAX.into(),
+        DType::F16 => 65504.0,
+        DType::BF16 => bf16::MAX.to_f64(),
+        _ => f64::MAX,
+    };
+    x.is_finite() && x.abs() >= largest * (1.0 - 8.0 * epsilon(dtype))
+}
+
+/// The first difference, in words.
+pub fn difference(
+    want: &Tensor,
+    got: &Tensor,
+    allowed: Tolerance,
+    magnitude: f64,
+) -> Option<String> {
+    if want.dtype() != got.dtype() || want.shape() != got.shape() {
+        return Some(format!(
+            "want {} {}, got {} {}",
+            want.dtype(),
+            want.shape(),
+            got.dtype(),
+            got.shape()
+        ));
+    }
+    if let (Some(w), Some(g)) = (numbers(want), numbers(got)) {
+        let per = if want.dtype().is_complex() { 2 } else { 1 };
+        let wrong = |i: &usize| !same(w[*i], g[*i], want.dtype(), allowed, magnitude);
+        let all: Vec<usize> = (0..w.len()).filter(wrong).collect();
+        let &first = all.first()?;
+        let off = (w[first] - g[first]).abs() / (epsilon(want.dtype()) * w[first].abs());
+        return Some(format!(
+            "element {} of {}: want {:e}, got {:e} ({off:.1} ulps; {} of {} differ)",
+            first / per,
+            want.elements(),
+            w[first],
+            g[first],
+            all.len(),
+            w.len()
+        ));
+    }
+    if let (Ok(w), Ok(g)) = (want.strings(), got.strings()) {
+        let i = (0..w.len()).find(|&i| w[i] != g[i])?;
+        return Some(format!(
+            "element {i}: want \"{}\", got \"{}\"",
+            w[i].escape_ascii(),
+            g[i].escape_ascii()
+        ));
+    }
+    match (want.bytes(), got.bytes()) {
+        (Ok(w), Ok(g)) if w == g => None,
+        (Ok(_), Ok(_)) => {
+            let i = (0..want.elements()).find(|&i| want.element_text(i) != got.element_text(i));
+            let i = i.unwrap_or(0);
+            Some(format!(
+                "element {i} of {}: want {}, got {}",
+                want.elements(),
+                want.element_text(i),
+                got.element_text(i)
+            ))
+        }
+        _ => Some("cannot be compared".into()),
+    }
+}

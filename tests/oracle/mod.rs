@@ -1,0 +1,37 @@
+//! Against the real TensorFlow: its recorded answers to single ops, and its recorded sessions.
+
+mod case;
+mod compare;
+mod ops;
+mod replays;
+mod tolerance;
+
+use std::path::PathBuf;
+use tensorloom::Tensor;
+use tensorloom::def::{AttrValue, NodeDef};
+
+/// A folder of recorded data.
+fn data(folder: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(folder)
+}
+
+/// The value of a Const node.
+fn value(node: &NodeDef) -> Tensor {
+    match node.attr.get("value") {
+        Some(AttrValue::Tensor(t)) => t.clone(),
+        other => panic!("{} is no constant: {other:?}", node.name),
+    }
+}
+
+/// Fails with all lines, if there are any.
+fn report(what: &str, total: usize, mut problems: Vec<String>) {
+    problems.sort();
+    assert!(
+        problems.is_empty(),
+        "{} of {total} {what} differ:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
+}

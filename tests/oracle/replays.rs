@@ -1,0 +1,145 @@
+//! Graphs that TensorFlow built, run as its session ran them (see tests/interop/replays.py).
+
+use super::compare::{difference, magnitude};
+use super::tolerance::{Tolerance, of_gradients};
+use super::{data, report, value};
+use flate2::read::GzDecoder;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::Duration;
+use tensorloom::def::GraphDef;
+use tensorloom::{DType, Error, Graph, ImportOptions, RunOptions, Session, Tensor};
+
+/// One recorded run.
+#[derive(Default)]
+struct Run {
+    feeds: Vec<(String, Tensor)>,
+    targets: Vec<String>,
+    fetches: Vec<(String, Tensor)>,
+}
+
+fn unpack(path: &Path) -> GraphDef {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    GraphDef::from_pb(&bytes).unwrap()
+}
+
+fn runs(path: &Path) -> BTreeMap<usize, Run> {
+    let mut runs: BTreeMap<usize, Run> = BTreeMap::new();
+    for node in &unpack(path).node {
+        let mut parts = node.name.splitn(3, '/');
+        let number = parts
+            .next()
+            .and_then(|p| p.strip_prefix("run")?.parse().ok());
+        let run = runs.entry(number.unwrap()).or_default();
+        match (parts.next().unwrap(), parts.next().unwrap().to_string()) {
+            ("feed", name) => run.feeds.push((name, value(node))),
+            ("target", name) => run.targets.push(name),
+            ("fetch", name) => run.fetches.push((name, value(node))),
+            (other, _) => panic!("{other} is not known"),
+        }
+    }
+    runs
+}
+
+/// What a recorded session says and this one does not.
+fn replay(folder: &Path, name: &str, allowed: Tolerance) -> Result<Vec<String>, Error> {
+    let g = Graph::new();
+    g.import(
+        &unpack(&folder.join(format!("{name}.pb.gz"))),
+        &ImportOptions::default(),
+    )?;
+    let session = Session::new(&g)?;
+    let limit = RunOptions {
+        timeout: Some(Duration::from_secs(60)),
+        ..RunOptions::default()
+    };
+    let mut problems = Vec::new();
+    for (k, run) in runs(&folder.join(format!("{name}.runs.pb.gz"))) {
+        let fetches: Vec<&str> = run.fetches.iter().map(|f| f.0.as_str()).collect();
+        let targets: Vec<&str> = run.targets.iter().map(String::as_str).collect();
+        let got = session.run_with(run.feeds, fetches, targets, &limit)?.0;
+        for ((tensor, want), got) in run.fetches.iter().zip(&got) {
+            let allowed = if want.dtype().is_floating() {
+                allowed
+            } else {
+                Tolerance::EXACT
+            };
+            let found = difference(want, got, allowed, magnitude([want]));
+            problems.extend(found.map(|d| format!("run {k}, {tensor}: {d}")));
+        }
+    }
+    Ok(problems)
+}
+
+fn replay_all(folder: &str, prefixes: &[&str], allowed: Tolerance) {
+    let folder = data(folder);
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .filter_map(|f| f.ok()?.file_name().into_string().ok())
+        .filter_map(|f| f.strip_suffix(".runs.pb.gz").map(str::to_string))
+        .filter(|n| prefixes.iter().any(|p| n.starts_with(p)))
+        .collect();
+    names.sort();
+    assert!(!names.is_empty());
+    let mut problems = Vec::new();
+    for name in &names {
+        let found = catch_unwind(AssertUnwindSafe(|| replay(&folder, name, allowed)));
+        match found {
+            Ok(Ok(found)) => problems.extend(found.into_iter().map(|p| format!("{name}: {p}"))),
+            Ok(Err(e)) => problems.push(format!("{name}: {e:?}")),
+            Err(_) => problems.push(format!("{name}: a panic")),
+        }
+    }
+    report("recorded sessions", names.len(), problems);
+}
+
+#[test]
+fn random_numbers_are_those_of_tensorflow() {
+    replay_all(
+        "replays",
+        &["random_"],
+        Tolerance {
+            ulps: 4.0,
+            scale: 1.0,
+        },
+    );
+}
+
+#[test]
+fn shuffle_queues_serve_in_the_order_of_tensorflow() {
+    replay_all("replays", &["shuffle_queue"], Tolerance::EXACT);
+}
+
+#[test]
+fn training_graphs_of_tensorflow_train_the_same() {
+    let allowed = of_gradients("Sum", DType::F32);
+    replay_all("replays", &["optimizer_", "minimize_"], allowed);
+}
+
+#[test]
+fn learning_rates_and_averages_follow_tensorflow() {
+    let allowed = of_gradients("Sum", DType::F32);
+    replay_all("replays", &["schedules", "moving_average_"], allowed);
+}
+
+#[test]
+fn image_graphs_of_tensorflow_give_the_same_images() {
+    replay_all("replays", &["image"], of_gradients("Sum", DType::F32));
+}
+
+#[test]
+fn the_cifar10_graph_of_tensorflow_trains_the_same() {
+    // Three steps through 19 million multiplications each: errors of rounding add up.
+    replay_all(
+        "cifar10",
+        &["steps"],
+        Tolerance {
+            ulps: 2000.0,
+            scale: 2000.0,
+        },
+    );
+}
