@@ -18,6 +18,7 @@ pub mod resource;
 pub mod runtime;
 pub mod shape;
 pub mod tensor;
+pub mod train;
 
 pub use def::AttrValue;
 pub use device::cpu::ThreadPool;

@@ -1,6 +1,7 @@
 //! Graphs: nodes and edges on petgraph, the builder's first error, names, collections.
 
 mod build;
+mod census;
 mod collections;
 mod constant;
 mod export;
@@ -11,6 +12,7 @@ mod node;
 mod scope;
 
 pub use build::OpBuilder;
+pub use census::Census;
 pub use collections::{Item, QueueRunnerInfo, VariableInfo, keys};
 pub use handles::{NodeRef, Operand, Output};
 pub use import::ImportOptions;

@@ -1,0 +1,108 @@
+//! The command lines of the CIFAR-10 programs.
+
+use crate::data::{DATA_URL, DataOptions};
+use clap::{Args, Parser};
+use std::path::PathBuf;
+
+/// Where the images come from.
+#[derive(Args, Clone, Debug)]
+pub struct DataArgs {
+    /// The directory with cifar-10-batches-bin; without it the embedded digits are unpacked there
+    #[arg(long, default_value = "cifar10_data")]
+    pub data_dir: PathBuf,
+    /// Fetch CIFAR-10 (from URL, if given) when it is not in the data directory
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = DATA_URL)]
+    pub download: Option<String>,
+}
+
+impl DataArgs {
+    /// For [`crate::data::prepare`].
+    pub fn options(&self) -> DataOptions {
+        DataOptions { data_dir: self.data_dir.clone(), download: self.download.clone() }
+    }
+}
+
+/// Trains the CIFAR-10 network of the TensorFlow tutorial.
+///
+/// Example: cifar10_train --max-steps=1000 --train-dir=run1
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cifar10_train", verbatim_doc_comment)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Images in a batch
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch_size: u32,
+    /// Where checkpoints and summaries go; emptied first unless --resume
+    #[arg(long, default_value = "cifar10_train")]
+    pub train_dir: PathBuf,
+    /// Steps to train
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(i64).range(1..))]
+    pub max_steps: i64,
+    /// Print the loss every so many steps
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..))]
+    pub log_frequency: i64,
+    /// Print where each node is placed
+    #[arg(long)]
+    pub log_device_placement: bool,
+    /// Go on from the newest checkpoint in the train directory
+    #[arg(long)]
+    pub resume: bool,
+    /// Make the whole run, input included, a function of the seed
+    #[arg(long)]
+    pub deterministic: bool,
+    /// The seed of initial values, distortions and order (with --deterministic 0 is a seed like any other)
+    #[arg(long, default_value_t = 0)]
+    pub seed: i64,
+    /// Threads that compute; 0 means one for each core
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+    /// Use dense 1-hot labels, as the first release did; the numbers are the same
+    #[arg(long)]
+    pub dense_labels: bool,
+}
+
+/// What to evaluate on.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvalData {
+    /// The test images
+    #[value(name = "test")]
+    Test,
+    /// The training images
+    #[value(name = "train_eval")]
+    TrainEval,
+}
+
+/// Evaluates the newest checkpoint of the CIFAR-10 network: the precision of its moving averages.
+///
+/// Example: cifar10_eval --run-once
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cifar10_eval", verbatim_doc_comment)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Where the event file goes
+    #[arg(long, default_value = "cifar10_eval")]
+    pub eval_dir: PathBuf,
+    /// What to evaluate on
+    #[arg(long, value_enum, default_value = "test")]
+    pub eval_data: EvalData,
+    /// Where the checkpoints are
+    #[arg(long, default_value = "cifar10_train")]
+    pub checkpoint_dir: PathBuf,
+    /// Seconds between two evaluations
+    #[arg(long, default_value_t = 300)]
+    pub eval_interval_secs: u64,
+    /// Images to evaluate (at most as many as there are)
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub num_examples: u32,
+    /// Images in a batch
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub batch_size: u32,
+    /// Evaluate once and end
+    #[arg(long)]
+    pub run_once: bool,
+    /// Threads that compute; 0 means one for each core
+    #[arg(long, default_value_t = 0)]
+    pub threads: usize,
+}
