@@ -17,7 +17,11 @@ impl Graph {
     pub fn census(&self, of: &[NodeId]) -> Census {
         let nodes = self.nodes();
         let mut seen = vec![false; nodes.len()];
-        let mut stack: Vec<NodeId> = of.iter().copied().filter(|id| id.number() < nodes.len()).collect();
+        let mut stack: Vec<NodeId> = of
+            .iter()
+            .copied()
+            .filter(|id| id.number() < nodes.len())
+            .collect();
         let mut census = Census::default();
         while let Some(id) = stack.pop() {
             if std::mem::replace(&mut seen[id.number()], true) {
@@ -25,8 +29,15 @@ impl Graph {
             }
             let n = &nodes[id.number()];
             census.nodes += 1;
-            census.multiply_adds = census.multiply_adds.saturating_add(multiply_adds(n, &nodes).unwrap_or(0));
-            stack.extend(n.inputs.iter().map(|e| e.node).chain(n.controls.iter().copied()));
+            census.multiply_adds = census
+                .multiply_adds
+                .saturating_add(multiply_adds(n, &nodes).unwrap_or(0));
+            stack.extend(
+                n.inputs
+                    .iter()
+                    .map(|e| e.node)
+                    .chain(n.controls.iter().copied()),
+            );
         }
         census
     }
@@ -41,7 +52,11 @@ impl Graph {
 fn multiply_adds(n: &Arc<Node>, nodes: &[Arc<Node>]) -> Option<u64> {
     let shape = |i: usize| {
         let e = n.inputs.get(i)?;
-        nodes.get(e.node.number())?.shapes.get(e.port as usize)?.to_shape()
+        nodes
+            .get(e.node.number())?
+            .shapes
+            .get(e.port as usize)?
+            .to_shape()
     };
     let product = |a: usize, b: usize| (a as u64).checked_mul(b as u64);
     match n.op.name.as_str() {

@@ -45,7 +45,12 @@ impl FileWriter {
     ///
     /// # Errors
     /// An earlier error of writing.
-    pub fn add_session_log(&self, status: SessionStatus, checkpoint: &str, step: i64) -> Result<()> {
+    pub fn add_session_log(
+        &self,
+        status: SessionStatus,
+        checkpoint: &str,
+        step: i64,
+    ) -> Result<()> {
         self.0.add_session_log(status, checkpoint, step)
     }
     /// Writes out everything that was added.

@@ -1,7 +1,7 @@
 //! Hooks of a training loop: stop, watch for NaN, log, save, summarize.
 
-use super::Saver;
 use super::FileWriter;
+use super::Saver;
 use crate::error::{Code, Error, Result};
 use crate::graph::Endpoint;
 use crate::runtime::Session;
@@ -21,7 +21,11 @@ pub struct LoopState<'a> {
 
 impl<'a> LoopState<'a> {
     pub(super) fn new(session: &'a Session, step: i64, stop: &'a mut bool) -> LoopState<'a> {
-        LoopState { session, step, stop }
+        LoopState {
+            session,
+            step,
+            stop,
+        }
     }
     /// Ends the loop after this step.
     pub fn request_stop(&mut self) {
@@ -80,7 +84,10 @@ impl Hook for NanCheck {
     fn after_run(&mut self, _: &mut LoopState<'_>, values: &[Tensor]) -> Result<()> {
         let loss = values.first().map_or(Ok(0.0), Tensor::to_scalar::<f32>)?;
         if loss.is_nan() {
-            return Err(Error::new(Code::FailedPrecondition, "Model diverged with loss = NaN"));
+            return Err(Error::new(
+                Code::FailedPrecondition,
+                "Model diverged with loss = NaN",
+            ));
         }
         Ok(())
     }
@@ -111,7 +118,12 @@ pub struct Logging<F> {
 impl<F: FnMut(LogRecord)> Logging<F> {
     /// A logging hook.
     pub fn new(loss: Endpoint, every: i64, log: F) -> Logging<F> {
-        Logging { loss, every: every.max(1), log, last: None }
+        Logging {
+            loss,
+            every: every.max(1),
+            log,
+            last: None,
+        }
     }
 }
 
@@ -121,15 +133,25 @@ impl<F: FnMut(LogRecord)> Hook for Logging<F> {
         Ok(())
     }
     fn before_run(&mut self, state: &LoopState<'_>) -> Vec<Endpoint> {
-        if state.step % self.every == 0 { vec![self.loss] } else { Vec::new() }
+        if state.step % self.every == 0 {
+            vec![self.loss]
+        } else {
+            Vec::new()
+        }
     }
     fn after_run(&mut self, state: &mut LoopState<'_>, values: &[Tensor]) -> Result<()> {
-        let Some(loss) = values.first() else { return Ok(()) };
+        let Some(loss) = values.first() else {
+            return Ok(());
+        };
         let now = Instant::now();
         let (since, time) = self.last.unwrap_or((state.step - 1, now));
         let steps = u32::try_from(state.step - since).unwrap_or(1).max(1);
         let step_time = now.duration_since(time) / steps;
-        (self.log)(LogRecord { step: state.step - 1, loss: loss.to_scalar()?, step_time });
+        (self.log)(LogRecord {
+            step: state.step - 1,
+            loss: loss.to_scalar()?,
+            step_time,
+        });
         self.last = Some((state.step, now));
         Ok(())
     }
@@ -149,11 +171,17 @@ pub struct CheckpointEvery {
 impl CheckpointEvery {
     /// A checkpoint hook.
     pub fn new(saver: Arc<Saver>, prefix: PathBuf, every: i64) -> CheckpointEvery {
-        CheckpointEvery { saver, prefix, every: every.max(1), last: None }
+        CheckpointEvery {
+            saver,
+            prefix,
+            every: every.max(1),
+            last: None,
+        }
     }
     fn save(&mut self, state: &LoopState<'_>) -> Result<()> {
         if self.last != Some(state.step) {
-            self.saver.save(state.session, &self.prefix, Some(state.step))?;
+            self.saver
+                .save(state.session, &self.prefix, Some(state.step))?;
             self.last = Some(state.step);
         }
         Ok(())
@@ -162,7 +190,11 @@ impl CheckpointEvery {
 
 impl Hook for CheckpointEvery {
     fn after_run(&mut self, state: &mut LoopState<'_>, _: &[Tensor]) -> Result<()> {
-        if state.step % self.every == 0 { self.save(state) } else { Ok(()) }
+        if state.step % self.every == 0 {
+            self.save(state)
+        } else {
+            Ok(())
+        }
     }
     fn end(&mut self, state: &mut LoopState<'_>) -> Result<()> {
         self.save(state)
@@ -181,7 +213,11 @@ pub struct SummaryEvery {
 
 impl Hook for SummaryEvery {
     fn before_run(&mut self, state: &LoopState<'_>) -> Vec<Endpoint> {
-        if state.step % self.every.max(1) == 0 { vec![self.summary] } else { Vec::new() }
+        if state.step % self.every.max(1) == 0 {
+            vec![self.summary]
+        } else {
+            Vec::new()
+        }
     }
     fn after_run(&mut self, state: &mut LoopState<'_>, values: &[Tensor]) -> Result<()> {
         match values.first() {

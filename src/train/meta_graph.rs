@@ -37,7 +37,10 @@ pub fn meta_graph(graph: &Graph, saver: Option<&Saver>) -> Result<MetaGraphDef> 
     let mut meta = proto::MetaGraphDef {
         meta_info_def: Some(proto::meta_graph_def::MetaInfoDef {
             tensorflow_version: "2.19.1".into(),
-            tensorflow_git_version: format!("tensorloom {} (graph version {GRAPH_VERSION})", env!("CARGO_PKG_VERSION")),
+            tensorflow_git_version: format!(
+                "tensorloom {} (graph version {GRAPH_VERSION})",
+                env!("CARGO_PKG_VERSION")
+            ),
             ..Default::default()
         }),
         saver_def: saver.map(saver_def),
@@ -45,7 +48,8 @@ pub fn meta_graph(graph: &Graph, saver: Option<&Saver>) -> Result<MetaGraphDef> 
     };
     for name in graph.collection_names() {
         if let Some(kind) = collection(&graph.collection(&name), &nodes) {
-            meta.collection_def.insert(name, proto::CollectionDef { kind: Some(kind) });
+            meta.collection_def
+                .insert(name, proto::CollectionDef { kind: Some(kind) });
         }
     }
     Ok(MetaGraphDef::new(def, meta))
@@ -91,10 +95,22 @@ fn collection(items: &[Item], nodes: &[Arc<Node>]) -> Option<Kind> {
                 .collect(),
         }),
         Item::Int(_) => Kind::Int64List(Int64List {
-            value: items.iter().filter_map(|i| if let Item::Int(v) = i { Some(*v) } else { None }).collect(),
+            value: items
+                .iter()
+                .filter_map(|i| if let Item::Int(v) = i { Some(*v) } else { None })
+                .collect(),
         }),
         Item::Float(_) => Kind::FloatList(FloatList {
-            value: items.iter().filter_map(|i| if let Item::Float(v) = i { Some(*v) } else { None }).collect(),
+            value: items
+                .iter()
+                .filter_map(|i| {
+                    if let Item::Float(v) = i {
+                        Some(*v)
+                    } else {
+                        None
+                    }
+                })
+                .collect(),
         }),
     })
 }
@@ -104,12 +120,15 @@ fn variable_def(
     node: &dyn Fn(NodeId) -> Option<String>,
     output: &dyn Fn(&Endpoint) -> Option<String>,
 ) -> proto::VariableDef {
-    let slice = v.slice.as_ref().map(|(name, shape, offset)| proto::SaveSliceInfoDef {
-        full_name: name.clone(),
-        full_shape: shape.clone(),
-        var_offset: offset.clone(),
-        var_shape: v.shape.to_i64().unwrap_or_default(),
-    });
+    let slice = v
+        .slice
+        .as_ref()
+        .map(|(name, shape, offset)| proto::SaveSliceInfoDef {
+            full_name: name.clone(),
+            full_shape: shape.clone(),
+            var_offset: offset.clone(),
+            var_shape: v.shape.to_i64().unwrap_or_default(),
+        });
     proto::VariableDef {
         variable_name: output(&v.handle).unwrap_or_default(),
         initializer_name: node(v.initializer).unwrap_or_default(),
@@ -122,7 +141,10 @@ fn variable_def(
     }
 }
 
-fn queue_runner_def(q: &QueueRunnerInfo, node: &dyn Fn(NodeId) -> Option<String>) -> proto::QueueRunnerDef {
+fn queue_runner_def(
+    q: &QueueRunnerInfo,
+    node: &dyn Fn(NodeId) -> Option<String>,
+) -> proto::QueueRunnerDef {
     proto::QueueRunnerDef {
         queue_name: node(q.queue).unwrap_or_default(),
         enqueue_op_name: q.enqueue.iter().filter_map(|id| node(*id)).collect(),

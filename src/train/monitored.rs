@@ -63,7 +63,10 @@ impl TrainingLoop<'_> {
     fn current_step(&self) -> Result<i64> {
         let t = self.session.fetch([self.global_step].as_slice())?;
         match t.to_i64s() {
-            Ok(v) => v.first().copied().ok_or_else(|| Error::invalid_argument("the global step is empty")),
+            Ok(v) => v
+                .first()
+                .copied()
+                .ok_or_else(|| Error::invalid_argument("the global step is empty")),
             // The multi-GPU tutorial keeps its step as a float.
             Err(_) => Ok(t.to_scalar::<f32>()? as i64),
         }

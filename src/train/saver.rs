@@ -67,7 +67,11 @@ impl Saver {
 
     /// A saver of these variables under these keys. Mistakes (no variable, a key twice) are the graph's.
     #[track_caller]
-    pub fn with_names(graph: &Graph, mut entries: Vec<(String, VariableInfo)>, options: SaverOptions) -> Saver {
+    pub fn with_names(
+        graph: &Graph,
+        mut entries: Vec<(String, VariableInfo)>,
+        options: SaverOptions,
+    ) -> Saver {
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         let location = std::panic::Location::caller();
         if entries.is_empty() {
@@ -75,19 +79,28 @@ impl Saver {
         }
         if let Some(w) = entries.windows(2).find(|w| w[0].0 == w[1].0) {
             graph.fail(
-                Error::invalid_argument(format!("At least two variables have the same name: {}", w[0].0))
-                    .at_line(location),
+                Error::invalid_argument(format!(
+                    "At least two variables have the same name: {}",
+                    w[0].0
+                ))
+                .at_line(location),
             );
         }
-        let (filename, saved, restore) = add_ops(graph.root().without_control(), &entries, &options);
+        let (filename, saved, restore) =
+            add_ops(graph.root().without_control(), &entries, &options);
         let now = SystemTime::now();
-        let next_permanent = now.checked_add(options.keep_checkpoint_every).unwrap_or(now);
+        let next_permanent = now
+            .checked_add(options.keep_checkpoint_every)
+            .unwrap_or(now);
         Saver {
             filename_tensor: filename.name(),
             save_tensor: saved.name(),
             restore_op: restore.name(),
             options,
-            kept: Mutex::new(Kept { list: Vec::new(), next_permanent }),
+            kept: Mutex::new(Kept {
+                list: Vec::new(),
+                next_permanent,
+            }),
         }
     }
 
@@ -101,7 +114,12 @@ impl Saver {
     ///
     /// # Errors
     /// What writing gives; `FailedPrecondition` for an uninitialized variable.
-    pub fn save(&self, session: &Session, prefix: impl AsRef<Path>, step: Option<i64>) -> Result<PathBuf> {
+    pub fn save(
+        &self,
+        session: &Session,
+        prefix: impl AsRef<Path>,
+        step: Option<i64>,
+    ) -> Result<PathBuf> {
         let prefix = prefix.as_ref();
         let path = match step {
             None => prefix.to_path_buf(),
@@ -111,7 +129,10 @@ impl Saver {
         if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent).map_err(|e| Error::io(parent, &e))?;
         }
-        let feed = [(self.filename_tensor.as_str(), Tensor::string(path.to_string_lossy().as_bytes()))];
+        let feed = [(
+            self.filename_tensor.as_str(),
+            Tensor::string(path.to_string_lossy().as_bytes()),
+        )];
         session.run(feed, [self.save_tensor.as_str()], ())?;
         if self.options.write_meta_graph {
             super::write_meta_graph(session.graph(), Some(self), &io::meta_graph_path(&path))?;
@@ -132,13 +153,23 @@ impl Saver {
                 prefix.display()
             )));
         }
-        let feed = [(self.filename_tensor.as_str(), Tensor::string(prefix.to_string_lossy().as_bytes()))];
-        session.run(feed, (), [self.restore_op.as_str()]).map(|_| ())
+        let feed = [(
+            self.filename_tensor.as_str(),
+            Tensor::string(prefix.to_string_lossy().as_bytes()),
+        )];
+        session
+            .run(feed, (), [self.restore_op.as_str()])
+            .map(|_| ())
     }
 
     /// The prefixes of the checkpoints that are kept, oldest first.
     pub fn last_checkpoints(&self) -> Vec<PathBuf> {
-        self.kept.lock().list.iter().map(|(p, _)| p.clone()).collect()
+        self.kept
+            .lock()
+            .list
+            .iter()
+            .map(|(p, _)| p.clone())
+            .collect()
     }
 
     /// Takes over checkpoints of an earlier run, oldest first, so that they count as kept.
@@ -161,7 +192,9 @@ impl Saver {
             while kept.list.len() > self.options.max_to_keep {
                 let (old, time) = kept.list.remove(0);
                 if time > kept.next_permanent {
-                    let next = kept.next_permanent.checked_add(self.options.keep_checkpoint_every);
+                    let next = kept
+                        .next_permanent
+                        .checked_add(self.options.keep_checkpoint_every);
                     kept.next_permanent = next.unwrap_or(kept.next_permanent);
                 } else {
                     doomed.push(old);
@@ -200,32 +233,64 @@ fn add_ops<'g>(
     let s = root.scope(&options.name).device("/device:CPU:0");
     let default = s.named("filename/input").constant("model");
     let with_default = |name: &str, x: Output<'g>| {
-        s.op("PlaceholderWithDefault").input(x).attr("shape", crate::shape::PartialShape::scalar()).name(name).out()
+        s.op("PlaceholderWithDefault")
+            .input(x)
+            .attr("shape", crate::shape::PartialShape::scalar())
+            .name(name)
+            .out()
     };
     let filename = with_default("filename", default);
     let prefix = with_default("Const", filename);
     let names: Vec<String> = entries.iter().map(|(k, _)| k.clone()).collect();
     let slices: Vec<String> = entries.iter().map(|(_, v)| slice_spec(v)).collect();
     let table = |op: &str| {
-        let n = s.named(&format!("{op}/tensor_names")).constant(names.clone());
-        (n, s.named(&format!("{op}/shape_and_slices")).constant(slices.clone()))
+        let n = s
+            .named(&format!("{op}/tensor_names"))
+            .constant(names.clone());
+        (
+            n,
+            s.named(&format!("{op}/shape_and_slices"))
+                .constant(slices.clone()),
+        )
     };
     let (n, sl) = table("SaveV2");
     let values = entries.iter().map(|(_, v)| {
         let handle = s.output_at(v.handle);
         if v.is_resource {
-            let read = s.op("ReadVariableOp").input(handle).attr("dtype", v.dtype).name("Read/ReadVariableOp").out();
+            let read = s
+                .op("ReadVariableOp")
+                .input(handle)
+                .attr("dtype", v.dtype)
+                .name("Read/ReadVariableOp")
+                .out();
             s.op("Identity").input(read).out()
         } else {
             handle
         }
     });
     let values: Vec<Output<'g>> = values.collect();
-    let save = s.op("SaveV2").input(prefix).input(n).input(sl).list(values).finish();
-    let saved = s.op("Identity").input(prefix).after(save).name("control_dependency").out();
+    let save = s
+        .op("SaveV2")
+        .input(prefix)
+        .input(n)
+        .input(sl)
+        .list(values)
+        .finish();
+    let saved = s
+        .op("Identity")
+        .input(prefix)
+        .after(save)
+        .name("control_dependency")
+        .out();
     let (n, sl) = table("RestoreV2");
     let dtypes: Vec<crate::dtype::DType> = entries.iter().map(|(_, v)| v.dtype).collect();
-    let restored = s.op("RestoreV2").input(prefix).input(n).input(sl).attr("dtypes", dtypes).finish();
+    let restored = s
+        .op("RestoreV2")
+        .input(prefix)
+        .input(n)
+        .input(sl)
+        .attr("dtypes", dtypes)
+        .finish();
     let assigns = entries.iter().enumerate().map(|(i, (_, v))| {
         let handle = s.output_at(v.handle);
         let value = restored.output(i);
@@ -233,23 +298,39 @@ fn add_ops<'g>(
             let value = s.op("Identity").input(value).out();
             s.op("AssignVariableOp").input(handle).input(value).finish()
         } else {
-            s.colocate_with(handle).op("Assign").input(handle).input(value).finish()
+            s.colocate_with(handle)
+                .op("Assign")
+                .input(handle)
+                .input(value)
+                .finish()
         }
     });
     let assigns: Vec<NodeRef<'g>> = assigns.collect();
-    let all = assigns.into_iter().fold(s.op("NoOp"), |b, n| b.after(n)).name("restore_all").finish();
+    let all = assigns
+        .into_iter()
+        .fold(s.op("NoOp"), |b, n| b.after(n))
+        .name("restore_all")
+        .finish();
     (prefix, saved, all)
 }
 
 /// Where a part of a partitioned variable belongs, as `4 5 0,2:-`; empty for a whole one.
 fn slice_spec(v: &VariableInfo) -> String {
-    let Some((_, full, offset)) = &v.slice else { return String::new() };
+    let Some((_, full, offset)) = &v.slice else {
+        return String::new();
+    };
     let shape = v.shape.to_i64().unwrap_or_default();
     let parts: Vec<String> = full
         .iter()
         .zip(offset)
         .zip(&shape)
-        .map(|((f, o), n)| if n == f { "-".into() } else { format!("{o},{n}") })
+        .map(|((f, o), n)| {
+            if n == f {
+                "-".into()
+            } else {
+                format!("{o},{n}")
+            }
+        })
         .collect();
     let full: Vec<String> = full.iter().map(i64::to_string).collect();
     format!("{} {}", full.join(" "), parts.join(":"))
