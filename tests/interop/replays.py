@@ -1,6 +1,7 @@
 """Writes tests/data/replays/: graphs that TensorFlow built, each with a recorded session.
 
-For each topic there are two gzip files. NAME.pb.gz is the GraphDef. NAME.runs.pb.gz is a GraphDef that only holds values:
+For each topic there are two gzip files. NAME.pb.gz is the GraphDef, with the shapes
+that TensorFlow inferred. NAME.runs.pb.gz is a GraphDef that only holds values:
 its Const nodes say what a session did, run after run.
 
     runK/feed/TENSOR     the value fed to the tensor (TENSOR is like x:0)
@@ -50,7 +51,7 @@ def record(out, name, graph, runs):
             for t, value in zip(fetches, got):
                 const(data, f"run{k}/fetch/{t.name}", np.asarray(value))
     size = 0
-    for suffix, message in (("pb", graph.as_graph_def()), ("runs.pb", data)):
+    for suffix, message in (("pb", graph.as_graph_def(add_shapes=True)), ("runs.pb", data)):
         packed = gzip.compress(message.SerializeToString(deterministic=True), mtime=0)
         size += len(packed)
         with open(os.path.join(out, f"{name}.{suffix}.gz"), "wb") as f:

@@ -2,6 +2,7 @@
 
 mod case;
 mod compare;
+mod graphs;
 mod ops;
 mod replays;
 mod tolerance;

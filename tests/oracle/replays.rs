@@ -20,7 +20,8 @@ struct Run {
     fetches: Vec<(String, Tensor)>,
 }
 
-fn unpack(path: &Path) -> GraphDef {
+/// A compressed graph.
+pub fn unpack(path: &Path) -> GraphDef {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     GzDecoder::new(file).read_to_end(&mut bytes).unwrap();

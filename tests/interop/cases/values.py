@@ -128,7 +128,9 @@ def shape_of(r, low=0, high=5, most=4):
     if dims and r.random() < 0.08:
         dims[int(r.integers(len(dims)))] = 0
     elif dims and r.random() < 0.05:
-        dims[int(r.integers(len(dims)))] = int(r.integers(50, 700))
+        at = int(r.integers(len(dims)))
+        dims[at] = 1
+        dims[at] = int(r.integers(50, 700)) % (20000 // int(np.prod(dims))) + 1
     return tuple(dims)
 
 
