@@ -50,7 +50,10 @@ fn shapes_are_inferred_as_tensorflow_infers_them() {
                 total += 1;
                 let got = ours[k].shape();
                 if got != *want {
-                    problems.push(format!("{name}: {}:{k} ({}): want {want}, got {got}", node.name, node.op));
+                    problems.push(format!(
+                        "{name}: {}:{k} ({}): want {want}, got {got}",
+                        node.name, node.op
+                    ));
                 }
             }
         }
@@ -80,7 +83,9 @@ fn graphs_are_written_as_they_were_read() {
             total += 1;
             match written.get(&node.name) {
                 Some(n) if n == node => {}
-                Some(n) => problems.push(format!("{name}: {}: {:?} became {:?}", node.name, node, n)),
+                Some(n) => {
+                    problems.push(format!("{name}: {}: {:?} became {:?}", node.name, node, n))
+                }
                 None => problems.push(format!("{name}: {} is lost", node.name)),
             }
         }
