@@ -97,7 +97,7 @@ impl Tensor {
     }
 }
 
-/// A float as `%g` prints it: six digits when they read back equal, else nine (f32) or seventeen (f64).
+/// A float as `%g` prints it: with six digits (f32) or fifteen (f64) when they read back equal, else nine or seventeen.
 pub(crate) fn float_text(v: f64, single: bool) -> String {
     if v.is_nan() {
         return "nan".into();
@@ -105,7 +105,7 @@ pub(crate) fn float_text(v: f64, single: bool) -> String {
     if v.is_infinite() {
         return if v > 0.0 { "inf".into() } else { "-inf".into() };
     }
-    let short = percent_g(v, 6);
+    let short = percent_g(v, if single { 6 } else { 15 });
     let same = |s: &str| {
         if single {
             s.parse::<f32>().is_ok_and(|x| x == v as f32)
@@ -232,6 +232,14 @@ mod tests {
             (1234567.0, "1234567"),
         ] {
             assert_eq!(float_text(f64::from(v as f32), true), text);
+        }
+        for (v, text) in [
+            (1e6, "1000000"),
+            (1e15, "1e+15"),
+            (0.1, "0.1"),
+            (1.0 / 3.0, "0.33333333333333331"),
+        ] {
+            assert_eq!(float_text(v, false), text);
         }
     }
 }

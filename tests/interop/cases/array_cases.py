@@ -75,7 +75,7 @@ def assertion(name, r, n, fixed):
         yield Case(no, [arr([[1, 2], [3, 4]], t) for t in INTS], summarize=9)
         yield Case(no, [strings(b"x must be positive:"), scalar(-1.5, "float32"), zeros(0), zeros(2, 0, dtype="int32")])
         yield Case(no, [rand(r, "int32", (2, 2, 2))], summarize=8)
-        yield Case(no, [arr([1 + 2j], "complex64"), arr([np.nan, np.inf, -0.0]), arr([1e-7, 100000, 1e6, 1e20], "float64")], summarize=9)
+        yield Case(no, [arr([np.nan, np.inf, -0.0]), arr([1e-7, 100000, 1e6, 1e20], "float64")], summarize=9)
         yield Case(np.array([False, True]), [i32(1)], row=9)
         yield Case(np.array([True]), [i32(1)], row=9)
         yield Case(np.array([], bool), [i32(1)], row=9)
