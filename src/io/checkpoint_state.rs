@@ -3,10 +3,9 @@
 use super::atomic::{parent, write_atomic};
 use super::bundle::{files, index_path, is_data_suffix, suffixed};
 use super::glob::matching_files;
-use super::text::{Field, Value, parse};
 use crate::error::{Error, Result};
-use crate::proto::CheckpointState;
-use std::fmt::Write;
+use crate::proto::{self, CheckpointState};
+use prost::Message;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -16,75 +15,24 @@ pub const STATE_FILE: &str = "checkpoint";
 /// Reads the text form of a state.
 ///
 /// # Errors
-/// `InvalidArgument` for anything but a state.
+/// `InvalidArgument` for anything but a state, with line and column.
 pub fn parse_checkpoint_state(text: &str) -> Result<CheckpointState> {
-    let mut state = CheckpointState::default();
-    for Field { name, value, line } in parse(text)? {
-        match (name.as_str(), value) {
-            ("model_checkpoint_path", Value::Text(path)) => state.model_checkpoint_path = path,
-            ("all_model_checkpoint_paths", Value::Text(path)) => {
-                state.all_model_checkpoint_paths.push(path);
-            }
-            ("all_model_checkpoint_timestamps", Value::Number(time)) => {
-                state.all_model_checkpoint_timestamps.push(time);
-            }
-            ("last_preserved_timestamp", Value::Number(time)) => {
-                state.last_preserved_timestamp = time;
-            }
-            _ => {
-                return Err(Error::invalid_argument(format!(
-                    "line {line}: unexpected field {name} in a checkpoint state"
-                )));
-            }
-        }
-    }
-    Ok(state)
+    proto::decode(MESSAGE, &proto::text::parse(schema()?, text)?)
 }
 
 /// The text form of a state, as Python writes it.
-pub fn format_checkpoint_state(state: &CheckpointState) -> String {
-    let mut out = String::new();
-    let mut line = |name: &str, value: String| {
-        // Writing to a string does not fail.
-        let _ = writeln!(out, "{name}: {value}");
-    };
-    if !state.model_checkpoint_path.is_empty() {
-        line("model_checkpoint_path", quote(&state.model_checkpoint_path));
-    }
-    for path in &state.all_model_checkpoint_paths {
-        line("all_model_checkpoint_paths", quote(path));
-    }
-    for time in &state.all_model_checkpoint_timestamps {
-        line("all_model_checkpoint_timestamps", format!("{time:?}"));
-    }
-    if state.last_preserved_timestamp != 0.0 {
-        line(
-            "last_preserved_timestamp",
-            format!("{:?}", state.last_preserved_timestamp),
-        );
-    }
-    out
+///
+/// # Errors
+/// None for a state that fits in memory.
+pub fn format_checkpoint_state(state: &CheckpointState) -> Result<String> {
+    proto::text::print(schema()?, &state.encode_to_vec())
 }
 
-fn quote(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '"' => out.push_str("\\\""),
-            '\'' => out.push_str("\\'"),
-            '\\' => out.push_str("\\\\"),
-            c if (c as u32) < 0x20 || c == '\x7f' => {
-                // Writing to a string does not fail.
-                let _ = write!(out, "\\{:03o}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
+const MESSAGE: &str = "CheckpointState";
+
+fn schema() -> Result<&'static proto::schema::Message> {
+    let known = proto::schema::message(MESSAGE);
+    known.ok_or_else(|| Error::internal("CheckpointState is not in the schema"))
 }
 
 /// Replaces the state file of `save_dir`: `latest` is the newest checkpoint, `all` are those kept, oldest first.
@@ -119,7 +67,7 @@ pub fn update_checkpoint_state(
             "Save path '{latest}' conflicts with path used for checkpoint state.  Please use a different save path."
         )));
     }
-    write_atomic(target, format_checkpoint_state(&state).as_bytes())
+    write_atomic(target, format_checkpoint_state(&state)?.as_bytes())
 }
 
 /// A relative path as seen from a relative folder, both without `.` and `..` where that is possible.
@@ -327,14 +275,14 @@ mod tests {
         let state = parse_checkpoint_state(text).unwrap();
         assert_eq!(state.model_checkpoint_path, "m.ckpt-3");
         assert_eq!(state.all_model_checkpoint_paths, ["m.ckpt-2", "m.ckpt-3"]);
-        assert_eq!(format_checkpoint_state(&state), text);
+        assert_eq!(format_checkpoint_state(&state).unwrap(), text);
         let state = CheckpointState {
             model_checkpoint_path: "é\"\\\n\x01".into(),
             all_model_checkpoint_paths: vec!["a'b".into()],
             all_model_checkpoint_timestamps: vec![1.5, 1700000000.25],
             last_preserved_timestamp: -1.0,
         };
-        let text = format_checkpoint_state(&state);
+        let text = format_checkpoint_state(&state).unwrap();
         assert!(text.starts_with("model_checkpoint_path: \"é\\\"\\\\\\n\\001\"\n"));
         assert_eq!(parse_checkpoint_state(&text).unwrap(), state);
     }

@@ -48,7 +48,9 @@ impl ImageElement for f16 {
         f16::is_finite(self)
     }
     fn scaled(self, scale: f32, offset: f32) -> u8 {
-        (self * f16::from_f32(scale) + f16::from_f32(offset)).to_f32() as u8
+        let v = (self * f16::from_f32(scale) + f16::from_f32(offset)).to_f32();
+        // The scale of a very dark image overflows the type; such pixels are 0 in TensorFlow too.
+        if v.is_finite() { v as u8 } else { 0 }
     }
 }
 
@@ -214,6 +216,8 @@ mod tests {
             normalize_image(&[0.0f64, 1e300, 1.0], 1, &bad).unwrap(),
             [0, 0, 0]
         );
+        let dark = [0.0, 3e-4].map(f16::from_f32);
+        assert_eq!(normalize_image(&dark, 1, &bad).unwrap(), [0, 0]);
         assert!(normalize_image(&[0.0f32; 6], 3, &bad[..2]).is_err());
         assert!(normalize_image(&[0.0f32; 5], 3, &bad).is_err());
         assert!(normalize_image::<f32>(&[], 0, &bad).is_err());

@@ -14,7 +14,6 @@ mod record;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
-mod text;
 mod varint;
 
 pub use atomic::{AtomicFile, commit_all, write_atomic};

@@ -1,7 +1,7 @@
 //! The bytes of one tensor in a data file, written and read with their checksum.
 
 use super::entry::BundleEntry;
-use super::slice::Runs;
+use super::region::Runs;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::io::file::{ReadAt, short_read};

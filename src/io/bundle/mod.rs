@@ -6,6 +6,7 @@ mod merge;
 mod ordered;
 mod publish;
 mod reader;
+mod region;
 mod slice;
 #[cfg(test)]
 mod tests;

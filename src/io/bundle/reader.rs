@@ -2,7 +2,8 @@
 
 use super::codec::Stored;
 use super::entry::{BundleEntry, Header, data_path, index_path};
-use super::slice::{Region, SliceSpec, TensorSlice};
+use super::region::Region;
+use super::slice::{SliceSpec, TensorSlice};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::io::file::ReadAt;

@@ -1,6 +1,8 @@
 //! Event files: what TensorBoard shows, as records appended by a background thread.
 
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use reader::{EventReader, event_files, read_events};
