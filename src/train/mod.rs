@@ -1,13 +1,22 @@
 //! Training: saving, hooks, the training loop.
 
+mod coordinator;
 mod file_writer;
 pub mod hooks;
+mod input;
 mod meta_graph;
 mod monitored;
+mod queue_runner;
 mod saver;
 
+pub use coordinator::Coordinator;
 pub use file_writer::FileWriter;
 pub use hooks::Hook;
+pub use input::{
+    BatchOptions, ProducerOptions, batch, batch_join, input_producer, limit_epochs, shuffle_batch,
+    shuffle_batch_join, string_input_producer,
+};
 pub use meta_graph::{meta_graph, write_meta_graph, write_meta_graph_bytes};
 pub use monitored::TrainingLoop;
+pub use queue_runner::{add_queue_runner, start_queue_runner, start_queue_runners};
 pub use saver::{Saver, SaverOptions};
