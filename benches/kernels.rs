@@ -3,6 +3,13 @@
 use std::time::Instant;
 use tensorloom::ThreadPool;
 use tensorloom::device::cpu::gemm::{Matrix, Sizes, Write, gemm};
+use tensorloom::ops::nn::conv_attrs::ConvAttrs;
+use tensorloom::ops::nn::conv_geometry::ConvGeometry;
+use tensorloom::ops::nn::conv2d::cpu::conv2d;
+use tensorloom::ops::nn::conv2d_backprop_filter::cpu::conv2d_backprop_filter;
+use tensorloom::ops::nn::conv2d_backprop_input::cpu::conv2d_backprop_input;
+use tensorloom::ops::nn::direct_conv::Finish;
+use tensorloom::ops::nn::window::DataFormat;
 
 /// Runs `f` for a while and prints the best and the median time, and the CPU time of all threads (which other
 /// programs on the machine disturb less).
@@ -77,6 +84,41 @@ fn products(pool: &ThreadPool) {
     }
 }
 
+fn convolutions(pool: &ThreadPool) {
+    let same = |s: i64| ConvAttrs::new(&[1, s, s, 1], &[1; 4], "SAME", &[], "NHWC").unwrap();
+    for (name, input, filter, stride) in [
+        ("conv1", [128, 24, 24, 3], [5, 5, 3, 64], 1),
+        ("conv2", [128, 12, 12, 64], [5, 5, 64, 64], 1),
+        ("3x3x128->128 @28 b8", [8, 28, 28, 128], [3, 3, 128, 128], 1),
+        ("3x3x64->128 @56 b8 /2", [8, 56, 56, 64], [3, 3, 64, 128], 2),
+        ("1x1x256->64 @56 b4", [4, 56, 56, 256], [1, 1, 256, 64], 1),
+        ("3x3x512->512 @7 b8", [8, 7, 7, 512], [3, 3, 512, 512], 1),
+        ("7x7x3->64 @224 b2 /2", [2, 224, 224, 3], [7, 7, 3, 64], 2),
+    ] {
+        let g = ConvGeometry::new(&same(stride), input, filter).unwrap();
+        let size = |v: [usize; 4]| v.iter().product::<usize>();
+        let (x, f, d) = (
+            numbers(size(g.input())),
+            numbers(size(g.filter())),
+            numbers(size(g.output())),
+        );
+        let flops = 2.0 * (size(g.output()) * filter[0] * filter[1] * filter[2]) as f64;
+        let nhwc = DataFormat::Nhwc;
+        let mut out = d.clone();
+        measure(&format!("{name} forward"), flops, || {
+            conv2d(pool, &g, nhwc, &x, &f, &mut out, Finish::NONE).unwrap()
+        });
+        let mut out = x.clone();
+        measure(&format!("{name} backprop input"), flops, || {
+            conv2d_backprop_input(pool, &g, nhwc, &f, &d, &mut out).unwrap()
+        });
+        let mut out = f.clone();
+        measure(&format!("{name} backprop filter"), flops, || {
+            conv2d_backprop_filter(pool, &g, nhwc, &x, &d, &mut out).unwrap()
+        });
+    }
+}
+
 fn main() {
     let threads = std::env::var("THREADS").ok().and_then(|v| v.parse().ok());
     let pool = ThreadPool::new(threads.unwrap_or(0));
@@ -85,7 +127,7 @@ fn main() {
         .skip(1)
         .filter(|a| !a.starts_with("--"))
         .collect();
-    let groups: &[(&str, fn(&ThreadPool))] = &[("gemm", products)];
+    let groups: &[(&str, fn(&ThreadPool))] = &[("gemm", products), ("conv", convolutions)];
     for (name, group) in groups {
         if only.is_empty() || only.iter().any(|o| o == name) {
             group(&pool);

@@ -87,6 +87,14 @@ impl Padding {
             ))),
         }
     }
+    /// TensorFlow's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Padding::Same => "SAME",
+            Padding::Valid => "VALID",
+            Padding::Explicit => "EXPLICIT",
+        }
+    }
 }
 
 /// One spatial dimension of a sliding window.
@@ -137,10 +145,9 @@ impl Slide {
         }
         let size = i64::try_from(input).map_err(|_| overflow())?;
         let effective = match window {
-            0 => 0,
+            0 => Some(0),
             w => (w - 1).checked_mul(dilation).and_then(|v| v.checked_add(1)),
         }
-        .into_option()
         .ok_or_else(overflow)?;
         let (output, before) = match padding {
             Padding::Same => {
@@ -166,7 +173,9 @@ impl Slide {
                     .and_then(|v| v.checked_add(after))
                     .and_then(|v| v.checked_add(stride))
                     .ok_or_else(overflow)?;
-                ((padded - effective).div_euclid(stride), before)
+                // Rounded toward zero, as TensorFlow's division: a window that is too large by less than a
+                // stride gives no output but no error.
+                ((padded - effective) / stride, before)
             }
         };
         if output < 0 {
@@ -191,16 +200,6 @@ impl Slide {
         let end = (start + self.window).saturating_sub(self.before);
         let end = end.min(self.input);
         (start.saturating_sub(self.before).min(end), end)
-    }
-}
-
-/// `i64` or `Option<i64>` as an option, so that both arms of a match may be written plainly.
-trait IntoOption {
-    fn into_option(self) -> Option<i64>;
-}
-impl IntoOption for Option<i64> {
-    fn into_option(self) -> Option<i64> {
-        self
     }
 }
 
