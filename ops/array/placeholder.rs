@@ -27,7 +27,7 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
 }
 
 /// Runs only when no value was fed.
-fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+pub(super) fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
     let dtype = init.attrs.dtype("dtype")?;
     let shape = init.attrs.shape("shape")?;
     let mut text = format!(

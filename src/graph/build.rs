@@ -17,6 +17,7 @@ pub struct OpBuilder<'g> {
     scope: Scope<'g>,
     op: &'g str,
     name: Option<String>,
+    default_name: Option<&'g str>,
     args: Vec<Vec<Output<'g>>>,
     attrs: Attrs,
     controls: Vec<NodeId>,
@@ -35,6 +36,7 @@ impl<'g> OpBuilder<'g> {
             scope,
             op,
             name: None,
+            default_name: None,
             args: Vec::new(),
             attrs: Attrs::default(),
             controls: Vec::new(),
@@ -46,7 +48,7 @@ impl<'g> OpBuilder<'g> {
     /// (`Reshape/shape`); so give the node's own name first, if it has one.
     #[track_caller]
     pub fn input(mut self, x: impl Operand<'g>) -> OpBuilder<'g> {
-        let scope = self.operand_scope(x.is_output());
+        let scope = self.operand_scope(x.output().is_some());
         let x = x.operand(scope, None);
         self.args.push(vec![x]);
         self
@@ -54,7 +56,7 @@ impl<'g> OpBuilder<'g> {
     /// The next argument: one tensor; a Rust number becomes a constant of that type.
     #[track_caller]
     pub fn input_like(mut self, x: impl Operand<'g>, like: DType) -> OpBuilder<'g> {
-        let scope = self.operand_scope(x.is_output());
+        let scope = self.operand_scope(x.output().is_some());
         let x = x.operand(scope, Some(like));
         self.args.push(vec![x]);
         self
@@ -86,7 +88,7 @@ impl<'g> OpBuilder<'g> {
     /// The name that the node asks for.
     fn wanted(&self) -> String {
         let given = self.name.clone().or_else(|| self.scope.data().op_name);
-        given.unwrap_or_else(|| self.op.to_string())
+        given.unwrap_or_else(|| self.default_name.unwrap_or(self.op).to_string())
     }
     /// The next argument: a list of tensors.
     pub fn list(mut self, xs: impl IntoIterator<Item = Output<'g>>) -> OpBuilder<'g> {
@@ -102,6 +104,11 @@ impl<'g> OpBuilder<'g> {
     /// is a full one, taken as it is unless another node has it (as TensorFlow names an op after its scope).
     pub fn name(mut self, name: impl Into<String>) -> OpBuilder<'g> {
         self.name = Some(name.into());
+        self
+    }
+    /// The name to use instead of the op's where neither the scope nor [`OpBuilder::name`] gives one.
+    pub fn default_name(mut self, name: &'g str) -> OpBuilder<'g> {
+        self.default_name = Some(name);
         self
     }
     /// Runs the node after another one.

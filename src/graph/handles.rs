@@ -203,9 +203,9 @@ impl<'g> From<Output<'g>> for NodeRef<'g> {
 pub trait Operand<'g> {
     /// The output; a constant is made in `scope`, of the type `like` where its own kind of number allows it.
     fn operand(self, scope: Scope<'g>, like: Option<DType>) -> Output<'g>;
-    /// Whether it is an output already, for which no node is made.
-    fn is_output(&self) -> bool {
-        false
+    /// The output, if it is one already, for which no node is made.
+    fn output(&self) -> Option<Output<'g>> {
+        None
     }
 }
 
@@ -213,16 +213,16 @@ impl<'g> Operand<'g> for Output<'g> {
     fn operand(self, _: Scope<'g>, _: Option<DType>) -> Output<'g> {
         self
     }
-    fn is_output(&self) -> bool {
-        true
+    fn output(&self) -> Option<Output<'g>> {
+        Some(*self)
     }
 }
 impl<'g> Operand<'g> for &Output<'g> {
     fn operand(self, _: Scope<'g>, _: Option<DType>) -> Output<'g> {
         *self
     }
-    fn is_output(&self) -> bool {
-        true
+    fn output(&self) -> Option<Output<'g>> {
+        Some(**self)
     }
 }
 impl<'g> Operand<'g> for Tensor {

@@ -234,6 +234,14 @@ impl<'g> Scope<'g> {
         OpBuilder::new(self, op, Location::caller())
     }
 
+    /// Begins the node that has the scope's own name: the result of a composite whose other nodes stand
+    /// inside (`concat`, after `concat/axis`).
+    #[track_caller]
+    pub fn result_op(self, op: &'g str) -> OpBuilder<'g> {
+        let name = format!("{}/", self.name());
+        OpBuilder::new(self, op, Location::caller()).name(name)
+    }
+
     /// A constant (op `Const`).
     #[track_caller]
     pub fn constant(self, value: impl Into<Tensor>) -> Output<'g> {
