@@ -10,6 +10,8 @@ pub mod queue;
 pub mod random;
 pub mod state;
 pub mod summary;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::graph::Graph;
 use crate::registry::{OpEntry, Registry};

@@ -87,3 +87,6 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &unpack::UNPACK,
     &zeros_like::ZEROS_LIKE,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -166,11 +166,10 @@ fn filled(sizes: &[i64], size: usize) -> Result<Vec<usize>> {
 }
 
 fn read_axis(axis: &Tensor, rank: usize) -> Result<usize> {
-    if axis.elements() != 1 || axis.shape().rank() > 0 {
-        return Err(Error::invalid_argument(format!(
-            "split_dim must be a scalar but has rank {}",
-            axis.shape().rank()
-        )));
+    if axis.elements() != 1 {
+        return Err(Error::invalid_argument(
+            "split_dim_tensor must have exactly one element.",
+        ));
     }
     checked_axis(i64::from(axis.to_scalar::<i32>()?), rank)
 }
@@ -178,8 +177,14 @@ fn read_axis(axis: &Tensor, rank: usize) -> Result<usize> {
 fn new_split(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let count = init.outputs.len();
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
-        let x = ctx.input(1)?;
-        let axis = read_axis(ctx.input(0)?, x.shape().rank())?;
+        let (axis, x) = (ctx.input(0)?, ctx.input(1)?);
+        if !axis.shape().is_scalar() {
+            return Err(Error::invalid_argument(format!(
+                "split_dim must be a scalar but has rank {}",
+                axis.shape().rank()
+            )));
+        }
+        let axis = read_axis(axis, x.shape().rank())?;
         let size = x.shape().dims()[axis];
         if count == 0 || size % count != 0 {
             return Err(not_divisible(axis, size, count));

@@ -18,13 +18,12 @@ impl<'g> IndexedSlices<'g> {
     pub fn dense(self, scope: Scope<'g>) -> Output<'g> {
         let first = |x| {
             let s = scope.composite("strided_slice");
-            let one = || s.constant([1i32]);
-            scope
-                .op("StridedSlice")
+            let stack = |name: &str, at: i32| s.named(name).constant([at]);
+            s.result_op("StridedSlice")
                 .input(x)
-                .input(s.constant([0i32]))
-                .input(one())
-                .input(one())
+                .input(stack("stack", 0))
+                .input(stack("stack_1", 1))
+                .input(stack("stack_2", 1))
                 .attr("shrink_axis_mask", 1i64)
                 .out()
         };
