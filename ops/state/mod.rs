@@ -6,6 +6,7 @@ mod assign_update;
 mod count_up_to;
 mod elementwise;
 mod handle;
+mod initializer;
 mod is_initialized;
 mod number;
 mod resource_gather;
@@ -14,7 +15,11 @@ mod temporary_variable;
 #[cfg(test)]
 mod tests;
 mod var_handle;
+mod variable;
 mod variable_v2;
+
+pub use initializer::{Initializer, init};
+pub use variable::{Variable, VariableOptions};
 
 use crate::registry::OpEntry;
 

@@ -265,6 +265,14 @@ impl Graph {
         s.changes += 1;
         Ok(())
     }
+    /// Sets an attribute that is not part of the op (its name begins with `_`).
+    pub fn set_attr(&self, node: NodeId, name: &str, value: crate::def::AttrValue) {
+        let mut s = self.state();
+        if let Some(n) = s.node_mut(node).filter(|_| name.starts_with('_')) {
+            n.attrs.0.insert(name.to_string(), value);
+            s.changes += 1;
+        }
+    }
     /// Refines the static shape of an output by what the caller knows.
     pub fn set_shape(&self, output: Output<'_>, shape: impl Into<PartialShape>) {
         let e = output.endpoint();
