@@ -71,7 +71,13 @@ fn new(_: &KernelInit<'_>) -> Result<AnyKernel> {
         let (x, multiples) = (ctx.input(0)?, ctx.input(1)?);
         let shape = x.shape();
         let rank = shape.rank();
-        if !multiples.shape().is_vector() || multiples.elements() != rank {
+        if !multiples.shape().is_vector() {
+            return Err(Error::invalid_argument(format!(
+                "Expected multiples to be 1-D, but got shape {}",
+                multiples.shape()
+            )));
+        }
+        if multiples.elements() != rank {
             return Err(Error::invalid_argument(format!(
                 "Expected multiples argument to be a vector of length {rank} but got length {}",
                 multiples.elements()

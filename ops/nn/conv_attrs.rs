@@ -55,10 +55,10 @@ impl ConvAttrs {
     /// As [`ConvAttrs::new`]; `InvalidArgument` when one is missing.
     pub fn of(attrs: &Attrs) -> Result<ConvAttrs> {
         ConvAttrs::new(
-            attrs.ints("strides")?,
-            attrs.ints("dilations")?,
+            attrs.int32s("strides")?,
+            attrs.int32s("dilations")?,
             attrs.str("padding")?,
-            attrs.ints("explicit_paddings")?,
+            attrs.int32s("explicit_paddings")?,
             attrs.str("data_format")?,
         )
     }

@@ -92,6 +92,16 @@ impl Attrs {
             v => wrong(name, v, "list(int)"),
         }
     }
+    /// A list of ints that all fit 32 bits, as TensorFlow's kernels for windows read them.
+    pub fn int32s(&self, name: &str) -> Result<&[i64]> {
+        let list = self.ints(name)?;
+        match list.iter().find(|v| i32::try_from(**v).is_err()) {
+            Some(v) => Err(Error::invalid_argument(format!(
+                "Attr {name} has value {v} out of range for an int32"
+            ))),
+            None => Ok(list),
+        }
+    }
     /// A list of element types.
     pub fn dtypes(&self, name: &str) -> Result<&[DType]> {
         match self.get(name)? {

@@ -6,8 +6,8 @@ Each file is a GraphDef with many cases, c0, c1, … (and a Const nograd when Te
     cN/op                  the node under test (its inputs are cN/in0 …)
     cN/out0 …   Const      the results; or instead
     cN/error    Const      "Code: message" for a call that must fail. "(import) …": TensorFlow rejects the node already
-                           when the graph is read. An empty message: TensorFlow aborts or answers wrongly here; only
-                           the code counts. Unimplemented: a limit of TensorFlow's kernels, a result is as good.
+                           when the graph is read. An empty message: only the code counts
+                           (TensorFlow aborts, answers wrongly, or words it by its internals). Unimplemented: a limit of TensorFlow's kernels, a result is as good.
                            Any: a result or any error.
     cN/dy0 …    Const      incoming gradients of the floating-point outputs, and then
     cN/dx0 …    Const      the gradients of the floating-point inputs (dense),

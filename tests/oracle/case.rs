@@ -228,7 +228,8 @@ impl Case {
                 .iter()
                 .map(|y| match self.incoming.contains_key(&y.port()) {
                     true => named("dy", y.port()).map(Some),
-                    false => Ok(None),
+                    // Nothing flows, whatever comes in.
+                    false => Ok(Some(*y)),
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let options = GradientOptions {

@@ -158,7 +158,7 @@ def concat_offset(name, r, n, fixed):
         yield Case(scalar(-3), [i32(2, 3), i32(2, 3)], row=81)
         yield Case(i32(0), [i32(2, 3), i32(2, 3)], row=81)
         yield Case(scalar(0), [i32(2, 3), i32(2)], row=82)
-        yield Case(scalar(0), [np.array([[2, 3]], np.int32), i32(2, 3)], row=82)
+        yield Case(scalar(0), [np.array([[2, 3]], np.int32), i32(2, 3)], row=82, words=False)
         yield Case(scalar(0), [i32(), i32()], row=82)
     for _ in range(0 if fixed else n):
         s = list(shape_of(r, 1, 4))
@@ -226,7 +226,7 @@ def squeeze(name, r, n, fixed):
         yield Case(rand(r, "float32", (1, 1, 2)), squeeze_dims=[0, -3])
         yield Case(rand(r, "float32", (1, 0, 1)), squeeze_dims=[-1])
         for s, d in (((2, 1), [0]), ((2, 1), [5]), ((2, 1), [-3]), ((), [0]), ((0,), [0]), ((1,), [2**40])):
-            yield Case(zeros(*s), squeeze_dims=d, row=106)
+            yield Case(zeros(*s), squeeze_dims=d, row=106, words=d[0] < BIG)
     for _ in range(0 if fixed else n):
         s = shape_of(r, 1, 5, 2)
         ones = [i for i, d in enumerate(s) if d == 1]
@@ -291,7 +291,7 @@ def concat(name, r, n, fixed):
             yield make([rand(r, "float32", (2, 3))] * 2, scalar(1, "int64"))
         for shapes, axis in ((((2, 3), (2, 4)), 0), (((2, 3), (2,)), 0), (((2, 3), (2, 3)), 2), (((2, 3), (2, 3)), -3), (((), ()), 0), (((2, 3), (2, 3)), -1256914853),
                              (((2,), ()), 0), (((0,), (2, 3)), 0), (((2, 3), (0,)), 0), (((2, 3), (2, 3, 1)), 0)):
-            yield make([zeros(*s) for s in shapes], scalar(axis), row=81 if shapes[0] == shapes[1] else 82)
+            yield make([zeros(*s) for s in shapes], scalar(axis), row=81 if shapes[0] == shapes[1] else 82, words=shapes != ((2,), ()))
         yield make([zeros(2, 3)] * 2, i32(0, 1), row=81)
         yield make([zeros(2, 3)] * 2, i32(), row=81)
         if name == "ConcatV2":
@@ -329,18 +329,18 @@ def split_v(name, r, n, fixed):
         for t in ALL:
             yield Case(rand(r, t, (2, 5)), i64(2, 3), scalar(1), num_split=2)
         for t in allowed(name, "Tlen"):
-            yield Case(rand(r, "float32", (4,)), arr([1, -1, 2], t), scalar(0), num_split=3)
+            yield Case(rand(r, "float32", (4,)), arr([1, -1, 2], t), scalar(0), num_split=3, must="Any" if t == "int8" else None)
         for s, sizes, axis in (((6,), [1, 2, 3], 0), ((6,), [0, -1, 0], -1), ((4, 2), [4], 0), ((2, 6, 2), [5, 1], 1), ((3, 0), [1, 2], 0), ((0, 3), [0, 0], 0), ((0, 3), [-1, 0], 0),
                                ((1, 2, 1, 2, 3), [1, 2], 4), ((4, 60), [7, 33, 20], 1)):
             yield Case(rand(r, "float32", s), i32(*sizes), scalar(axis), num_split=len(sizes))
         yield Case(zeros(3), i32(3), i32(0), num_split=1)
         for s, sizes, axis, k in (((3,), [1, 1], 0, 2), ((3,), [-2, 5], 0, 2), ((3,), [-1, -1], 0, 2), ((3,), [1, 1, 1], 0, 2), ((3,), [5, -1], 0, 2), ((3,), [2, 2], 0, 2),
                                   ((3,), [-1, -2], 0, 2), ((3,), [3], 1, 1), ((3,), [3], -2, 1), ((), [1], 0, 1), ((3,), [-3], 0, 1)):
-            yield Case(zeros(*s), i32(*sizes), scalar(axis), num_split=k, row=85 if axis == 0 else 86)
+            yield Case(zeros(*s), i32(*sizes), scalar(axis), num_split=k, row=85 if axis == 0 else 86, words=sizes != [-3])
         yield Case(zeros(3), i32(1, 2), i32(0, 0), num_split=2, row=86)
         yield Case(zeros(3), np.array([[1, 2]], np.int32), scalar(0), num_split=2, row=85)
         yield Case(zeros(3), scalar(3), scalar(0), num_split=1, row=85)
-        yield Case(zeros(3), i64(2**62, 2**62), scalar(0), num_split=2, row=85)
+        yield Case(zeros(3), i64(2**62, 2**62), scalar(0), num_split=2, row=85, words=False)
     for _ in range(0 if fixed else n):
         s = shape_of(r, 1, 5)
         axis, sizes = int(r.integers(len(s))), r.integers(0, 4, int(r.integers(1, 5)))
@@ -406,7 +406,7 @@ def slices(name, r, n, fixed):
         yield Case(rand(r, "float32", (10, 30)), i32(5, 7), i32(4, 21))
         for b, z in (((0,), (4,)), ((-1,), (1,)), ((4,), (-1,)), ((0,), (-2,)), ((0, 0), (1, 1)), ((0,), (1, 1)), ((), ()), ((2,), (2,))):
             yield Case(zeros(3), i32(*b), i32(*z), row=74)
-        yield Case(zeros(0), i64(2**62), i64(2**62), row=73)
+        yield Case(zeros(0), i64(2**62), i64(2**62), row=73, words=False)
         yield Case(zeros(3), i64(1), i64(2**63 - 1), row=73, must="InvalidArgument")
         yield Case(zeros(3), i64(2**63 - 1), i64(1), row=73)
         yield Case(zeros(3), scalar(0), scalar(1), row=74)
@@ -519,8 +519,8 @@ def pad(name, r, n, fixed):
         yield make(rand(r, "float32", (7, 11)), np.array([[2, 3], [4, 5]], np.int32))
         for s, p in PADS_BAD:
             yield make(zeros(*s), np.array(p, np.int32), row=97)
-        yield make(zeros(1), i64(2**62, 2**62).reshape(1, 2), row=97)
-        yield make(zeros(1, 1), i64(BIG, 0, BIG, 0).reshape(2, 2), row=97)
+        yield make(zeros(1), i64(2**62, 2**62).reshape(1, 2), row=97, words=False)
+        yield make(zeros(1, 1), i64(BIG, 0, BIG, 0).reshape(2, 2), row=97, words=False)
         if name == "PadV2":
             yield Case(zeros(1), np.array([[1, 1]], np.int32), zeros(1), row=97)
             yield Case(zeros(1), np.array([[1, 1]], np.int32), zeros(2), row=97)
@@ -580,7 +580,7 @@ def tile(name, r, n, fixed):
         for s, m in (((1,), (-1,)), ((1,), (1, 1)), ((2, 2), (1,)), ((), (1,)), ((1,), ())):
             yield Case(zeros(*s), i32(*m), row=99)
         yield Case(zeros(2, 2), i64(BIG, BIG), row=99)
-        yield Case(zeros(2), i64(2**62), row=99)
+        yield Case(zeros(2), i64(2**62), row=99, words=False)
         yield Case(zeros(2), scalar(2), row=99)
         yield Case(zeros(2), np.array([[2]], np.int32), row=99)
     for _ in range(0 if fixed else n):
@@ -605,7 +605,7 @@ def fill(name, r, n, fixed):
         yield Case(i64(2**63 - 1), zeros(), row=4)
         yield Case(i64(2**60), zeros(dtype="float64"), row=4)
         yield Case(i64(BIG, 0, BIG), zeros(), row=100, must="Any")
-        yield Case(i32(*[1] * 255), zeros(), row=3)
+        yield Case(i32(*[1] * 255), zeros(), row=3, words=False)
     for _ in range(0 if fixed else n):
         yield Case(np.array(shape_of(r), index_type(r)), rand(r, pick(r, ALL)))
 
@@ -634,7 +634,7 @@ def ranges(name, r, n, fixed):
         yield Case(i32(0), i32(3), i32(1))
         yield Case(scalar(-1e38, "float32"), scalar(3e38, "float32"), scalar(1e-3, "float32"), row=102)
         yield Case(scalar(0.0, "float32"), scalar(np.inf, "float32"), scalar(1.0, "float32"), row=102)
-        yield Case(scalar(0.0, "float32"), scalar(np.nan, "float32"), scalar(1.0, "float32"), row=102, must="InvalidArgument")
+        yield Case(scalar(0.0, "float32"), scalar(np.nan, "float32"), scalar(1.0, "float32"), row=102, words=False)
         yield Case(scalar(-2**63, "int64"), scalar(2**63 - 1, "int64"), scalar(1, "int64"), row=102, must="InvalidArgument")
     for _ in range(0 if fixed else n):
         t = pick(r, types)
@@ -895,9 +895,9 @@ def reverse_v2(name, r, n, fixed):
             yield Case(rand(r, "float64", s), i64(*a))
         yield Case(rand(r, "float32", (9, 11, 3)), i32(1))
         for s, a in (((2,), (3,)), ((2,), (0, 0)), ((2,), (0, -1)), ((2,), (-2,)), ((), (0,))):
-            yield Case(zeros(*s), i32(*a), row=109)
-        yield Case(zeros(2), scalar(0), row=109)
-        yield Case(zeros(2), np.array([[0]], np.int32), row=109)
+            yield Case(zeros(*s), i32(*a), row=109, must=None if s else "Any")
+        yield Case(zeros(2), scalar(0), row=109, words=False)
+        yield Case(zeros(2), np.array([[0]], np.int32), row=109, words=False)
         yield Case(zeros(*[1] * 9), i32(0), row=109)
         yield Case(zeros(2), i64(2**32), row=109)
     for _ in range(0 if fixed else n):

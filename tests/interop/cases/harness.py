@@ -20,11 +20,12 @@ class Case:
     ins: one array (or a list of arrays, for list inputs) per input of the op. attrs: Python values of attributes that
     cannot be inferred from the inputs. row: the number of the known hazard that it stands for. must: the error code to
     demand whatever TensorFlow answers (where it aborts or answers wrongly); "Any": a result or an error, but no crash.
-    grad: whether to record gradients.
+    grad: whether to record gradients. words: whether the error's message is to be recorded (not where it only tells how
+    TensorFlow happens to compute).
     """
 
-    def __init__(self, *ins, row=None, must=None, grad=True, **attrs):
-        self.ins, self.row, self.must, self.grad, self.attrs = list(ins), row, must, grad, attrs
+    def __init__(self, *ins, row=None, must=None, grad=True, words=True, **attrs):
+        self.ins, self.row, self.must, self.grad, self.words, self.attrs = list(ins), row, must, grad, words, attrs
 
 
 # What TensorFlow's CPU kernels cannot do although the op is defined for it: another runtime may do better.
@@ -142,6 +143,8 @@ def run(op, name, case, r):
             code = "Unimplemented"
         if case.must and code != case.must:
             code, message = case.must, ""
+        if not case.words:
+            message = ""
         const(out, f"{name}/error", np.array(f"{code}: {message}".encode(), object))
         return out
 
@@ -186,7 +189,7 @@ def run(op, name, case, r):
 
 def _top_k(name, case, r):
     """TopK has no usable kernel in this release; TopKV2 answers for it."""
-    out = run("TopKV2", name, Case(*case.ins, np.int32(case.attrs["k"]), row=case.row, must=case.must, grad=case.grad,
+    out = run("TopKV2", name, Case(*case.ins, np.int32(case.attrs["k"]), row=case.row, must=case.must, grad=case.grad, words=case.words,
                                    **{k: x for k, x in case.attrs.items() if k != "k"}), r)
     for node in list(out.node):
         if node.name == f"{name}/in1":

@@ -79,9 +79,9 @@ def conv2d(name, r, n, fixed):
         for x, f, row in (((0, 4, 4, 3), (3, 3, 3, 2), None), ((1, 0, 4, 3), (3, 3, 3, 2), None), ((1, 4, 4, 3), (3, 3, 3, 0), None), ((0, 0, 0, 0), (0, 0, 0, 0), 19), ((1, 4, 4, 0), (3, 3, 0, 2), 19),
                           ((1, 4, 4, 3), (3, 3, 0, 2), 19), ((1, 4, 4, 3), (0, 3, 3, 2), 20), ((1, 4, 4, 3), (3, 0, 3, 2), 20), ((1, 4, 4, 3), (3, 3, 4, 2), 26), ((1, 4, 4, 3), (3, 3, 2, 2), 26), ((1, 4, 4, 4), (3, 3, 2, 3), 26),
                           ((4, 4, 3), (3, 3, 3, 2), 27), ((1, 4, 4, 3), (3, 3, 2), 27), ((1, 4, 4, 3, 1), (3, 3, 3, 2), 27), ((), (3, 3, 3, 2), 27), ((1, 4, 4, 3), (), 27)):
-            yield Case(zeros(*x), zeros(*f), row=row, grad=row is None, **s)
+            yield Case(zeros(*x), zeros(*f), row=row, grad=False, **s)
         for f in ((7, 7, 3, 2), (5, 1, 3, 2), (1, 9, 3, 2)):
-            yield Case(zeros(1, 4, 4, 3), zeros(*f), strides=[1, 1, 1, 1], padding="VALID", row=25)
+            yield Case(zeros(1, 4, 4, 3), zeros(*f), strides=[1, 1, 1, 1], padding="VALID", row=25, grad=False)
         yield Case(zeros(1, 0, 2, 1), zeros(1, 1, 1, 1), strides=[1, 1, 1, 1], padding="EXPLICIT", explicit_paddings=[0, 0, 1, 1, 1, 1, 0, 0], row=21, grad=False)
         for extra, row in CONV_ATTR_BAD:
             yield Case(zeros(1, 4, 4, 3), zeros(3, 3, 3, 2), row=row, **{**s, **extra})
@@ -109,7 +109,7 @@ def conv2d_input(name, r, n, fixed):
                                   ([1, 4, 4], (3, 3, 3, 2), (1, 4, 4, 2), 34), ([65534, 65534], (3, 3, 3, 2), (1, 4, 4, 2), 34), ([], (3, 3, 3, 2), (1, 4, 4, 2), 34), ([1, -4, 4, 3], (3, 3, 3, 2), (1, 4, 4, 2), 34),
                                   ([1, 4, 4, 3], (3, 3, 3, 2), (0, 0, 0, 0), 35), ([3, 1, 1, 3], (3, 3, 3, 3), (3, 1, 0, 3), 35), ([1, 4, 4, 3], (3, 3, 3, 2), (1, 3, 4, 2), 36), ([2, 4, 4, 3], (3, 3, 3, 2), (1, 4, 4, 2), 36),
                                   ([1, 4, 4, 4], (3, 3, 3, 2), (1, 4, 4, 2), 36), ([1, 4, 4, 3], (3, 3, 3, 2), (1, 4, 4, 3), 36), ([1, 4, 4, 3], (3, 3, 3, 2), (4, 4, 2), 36), ([1, 4, 4, 3], (3, 3, 3), (1, 4, 4, 2), 36)):
-            yield Case(i32(*sizes), zeros(*f), zeros(*dy), row=row, grad=False, **s)
+            yield Case(i32(*sizes), zeros(*f), zeros(*dy), row=row, grad=False, words=len(dy) == 4, **s)
         yield Case(np.array([[1, 4, 4, 3]], np.int32), zeros(3, 3, 3, 2), zeros(1, 4, 4, 2), row=34, **s)
         for extra, row in CONV_ATTR_BAD:
             yield Case(i32(1, 4, 4, 3), zeros(3, 3, 3, 2), zeros(1, 4, 4, 2), row=row, **{**s, **extra})
