@@ -181,7 +181,24 @@ macro_rules! element {
 }
 element! {
     f32 => F32, f64 => F64, i32 => I32, u8 => U8, i16 => I16, i8 => I8, i64 => I64, bool => Bool,
-    u16 => U16, u32 => U32, u64 => U64, f16 => F16, bf16 => BF16, Complex<f32> => C64, Complex<f64> => C128,
+    u16 => U16, u32 => U32, u64 => U64, f16 => F16, bf16 => BF16,
+}
+
+/// A Rust type of which complex elements are made.
+pub trait ComplexPart: Element {
+    /// The element type of the complex numbers on the wire.
+    const COMPLEX: DType;
+}
+impl ComplexPart for f32 {
+    const COMPLEX: DType = DType::C64;
+}
+impl ComplexPart for f64 {
+    const COMPLEX: DType = DType::C128;
+}
+
+// SAFETY: two plain numbers one after the other, of the sizes that the table above gives.
+unsafe impl<P: ComplexPart> Element for Complex<P> {
+    const DTYPE: DType = P::COMPLEX;
 }
 
 /// The error of a typed access with the wrong type.

@@ -61,6 +61,10 @@ impl<'g> OpBuilder<'g> {
         self.args.push(vec![x]);
         self
     }
+    /// The element type of the latest argument.
+    pub fn latest_dtype(&self) -> Option<DType> {
+        Some(self.args.last()?.first()?.dtype())
+    }
     /// Where the next argument is made: inside a name scope of the node's (unique) name, as TensorFlow does.
     fn operand_scope(&mut self, is_output: bool) -> Scope<'g> {
         let argument = self.args.len();

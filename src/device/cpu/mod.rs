@@ -1,5 +1,6 @@
 //! The CPU device: its thread pool, its vector instructions, and matrix products.
 
+pub mod elementary;
 pub mod gemm;
 mod pool;
 mod share;

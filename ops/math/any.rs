@@ -1,0 +1,67 @@
+//! Any: whether any element is true, along some axes.
+
+use super::axes::{KeepDims, reduce_all_axes, reduction_op};
+use super::reduction::{Reduce, reduction};
+use crate::grad::Grad;
+use crate::graph::{Operand, Output, Scope};
+use crate::kernel::KernelDef;
+use crate::op::{Flags, OpDef, infer};
+use crate::registry::OpEntry;
+
+pub(crate) static ANY: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "Any(input:bool, reduction_indices:Tidx) -> (output:bool)",
+        attrs: "keep_dims:bool=false; Tidx:type{int32,int64}=int32",
+        flags: Flags::PURE,
+        infer: infer::reduction,
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(&[], reduction::<Any, bool>)],
+};
+
+struct Any;
+
+impl Reduce<bool> for Any {
+    type Acc = bool;
+    #[inline(always)]
+    fn start() -> bool {
+        false
+    }
+    #[inline(always)]
+    fn add(acc: bool, x: bool) -> bool {
+        acc | x
+    }
+    #[inline(always)]
+    fn merge(a: bool, b: bool) -> bool {
+        a | b
+    }
+    fn finish(acc: bool, _: usize) -> bool {
+        acc
+    }
+}
+
+impl<'g> Scope<'g> {
+    /// Whether any element is true over these axes, which are then gone, or kept with size 1 (op `Any`).
+    #[track_caller]
+    pub fn any(
+        self,
+        input: impl Operand<'g>,
+        axes: impl Operand<'g>,
+        keep_dims: KeepDims,
+    ) -> Output<'g> {
+        reduction_op(self, "Any", input, axes, keep_dims)
+    }
+}
+
+impl<'g> Output<'g> {
+    /// Whether any element is true over all axes (op `Any`).
+    #[track_caller]
+    pub fn any(self) -> Output<'g> {
+        reduce_all_axes(self, "Any")
+    }
+    /// Whether any element is true over these axes, which are then gone, or kept with size 1 (op `Any`).
+    #[track_caller]
+    pub fn any_axes(self, axes: &[i32], keep_dims: KeepDims) -> Output<'g> {
+        reduction_op(self.scope(), "Any", self, axes, keep_dims)
+    }
+}

@@ -1,0 +1,65 @@
+//! Asin: the angle whose sine is each element.
+
+use super::elementwise::{Unary, unary_fields};
+use super::gradient::conj;
+use super::number::{Float, Part};
+use crate::error::Result;
+use crate::grad::{Grad, GradCtx, InputGradients, dense};
+use crate::graph::{Operand, Output, Scope};
+use crate::op::{Flags, OpDef, infer};
+use crate::registry::OpEntry;
+use num_complex::Complex;
+
+pub(crate) static ASIN: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "Asin(x:T) -> (y:T)",
+        attrs: "T:type{bfloat16,half,float,double,complex64,complex128}",
+        flags: Flags::PURE,
+        infer: infer::unchanged,
+    },
+    grad: Grad::Fn(grad),
+    kernels: &unary_fields::<Asin>(),
+};
+
+struct Asin;
+
+impl<T: Float> Unary<T> for Asin {
+    type Out = T;
+    #[inline(always)]
+    fn apply(x: T) -> T {
+        x.lift(f32::asin, f64::asin)
+    }
+}
+
+impl<P: Part> Unary<Complex<P>> for Asin {
+    type Out = Complex<P>;
+    #[inline(always)]
+    fn apply(x: Complex<P>) -> Complex<P> {
+        x.asin()
+    }
+}
+
+fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
+    let s = ctx.after_grad();
+    let (g, x) = (ctx.grad(0).in_scope(s), conj(ctx.input(0).in_scope(s)));
+    let square = s.square(x);
+    let one = 1.0f64.operand(s, Some(g.dtype()));
+    let root = s.sqrt(s.sub(one, square));
+    dense([Some(g * s.reciprocal(root))])
+}
+
+impl<'g> Scope<'g> {
+    /// The angle whose sine is given (op `Asin`).
+    #[track_caller]
+    pub fn asin(self, x: impl Operand<'g>) -> Output<'g> {
+        self.op("Asin").input(x).out()
+    }
+}
+
+impl<'g> Output<'g> {
+    /// The angle whose sine is given (op `Asin`).
+    #[track_caller]
+    pub fn asin(self) -> Output<'g> {
+        self.scope().asin(self)
+    }
+}

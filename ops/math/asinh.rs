@@ -1,0 +1,62 @@
+//! Asinh: the inverse hyperbolic sine of each element.
+
+use super::elementwise::{Unary, unary_fields};
+use super::gradient::conj;
+use super::number::{Float, Part};
+use crate::error::Result;
+use crate::grad::{Grad, GradCtx, InputGradients, dense};
+use crate::graph::{Operand, Output, Scope};
+use crate::op::{Flags, OpDef, infer};
+use crate::registry::OpEntry;
+use num_complex::Complex;
+
+pub(crate) static ASINH: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "Asinh(x:T) -> (y:T)",
+        attrs: "T:type{bfloat16,half,float,double,complex64,complex128}",
+        flags: Flags::PURE,
+        infer: infer::unchanged,
+    },
+    grad: Grad::Fn(grad),
+    kernels: &unary_fields::<Asinh>(),
+};
+
+struct Asinh;
+
+impl<T: Float> Unary<T> for Asinh {
+    type Out = T;
+    #[inline(always)]
+    fn apply(x: T) -> T {
+        x.lift(f32::asinh, f64::asinh)
+    }
+}
+
+impl<P: Part> Unary<Complex<P>> for Asinh {
+    type Out = Complex<P>;
+    #[inline(always)]
+    fn apply(x: Complex<P>) -> Complex<P> {
+        x.asinh()
+    }
+}
+
+fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
+    let s = ctx.after_grad();
+    let (g, y) = (ctx.grad(0).in_scope(s), conj(ctx.output(0).in_scope(s)));
+    dense([Some(s.true_div(g, s.cosh(y)))])
+}
+
+impl<'g> Scope<'g> {
+    /// The inverse hyperbolic sine (op `Asinh`).
+    #[track_caller]
+    pub fn asinh(self, x: impl Operand<'g>) -> Output<'g> {
+        self.op("Asinh").input(x).out()
+    }
+}
+
+impl<'g> Output<'g> {
+    /// The inverse hyperbolic sine (op `Asinh`).
+    #[track_caller]
+    pub fn asinh(self) -> Output<'g> {
+        self.scope().asinh(self)
+    }
+}

@@ -1,0 +1,46 @@
+//! GreaterEqual: whether x ≥ y.
+
+use super::binary::{Binary, binary_reals};
+use super::number::Real;
+use super::operators::binary_op;
+use crate::grad::Grad;
+use crate::graph::{Operand, Output, Scope};
+use crate::op::{Flags, OpDef, infer};
+use crate::registry::OpEntry;
+
+pub(crate) static GREATER_EQUAL: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "GreaterEqual(x:T, y:T) -> (z:bool)",
+        attrs: "T:type{realnumber}",
+        flags: Flags::PURE,
+        infer: infer::broadcast,
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &binary_reals::<GreaterEqual>(),
+};
+
+struct GreaterEqual;
+
+impl<T: Real> Binary<T> for GreaterEqual {
+    type Out = bool;
+    #[inline(always)]
+    fn apply(x: T, y: T) -> bool {
+        x >= y
+    }
+}
+
+impl<'g> Scope<'g> {
+    /// Whether x ≥ y (op `GreaterEqual`), with broadcasting.
+    #[track_caller]
+    pub fn greater_equal(self, x: impl Operand<'g>, y: impl Operand<'g>) -> Output<'g> {
+        binary_op(self, "GreaterEqual", "GreaterEqual", x, y)
+    }
+}
+
+impl<'g> Output<'g> {
+    /// Whether this ≥ y (op `GreaterEqual`), with broadcasting.
+    #[track_caller]
+    pub fn greater_equal(self, y: impl Operand<'g>) -> Output<'g> {
+        self.scope().greater_equal(self, y)
+    }
+}

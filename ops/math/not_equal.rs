@@ -1,0 +1,54 @@
+//! NotEqual: whether x ≠ y, for all types; tensors of different shapes may count as different as a whole.
+
+use super::binary::Binary;
+use super::equality::{Comparison, comparison_kernels, infer};
+use super::operators::binary_op;
+use crate::grad::Grad;
+use crate::graph::{Operand, Output, Scope};
+use crate::op::{Flags, OpDef};
+use crate::registry::OpEntry;
+use crate::tensor::Bytes;
+
+pub(crate) static NOT_EQUAL: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "NotEqual(x:T, y:T) -> (z:bool)",
+        attrs: "T:type; incompatible_shape_error:bool=true",
+        flags: Flags::COMMUTATIVE,
+        infer: infer,
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &comparison_kernels::<NotEqual>(),
+};
+
+struct NotEqual;
+
+impl<T: PartialEq> Binary<T> for NotEqual {
+    type Out = bool;
+    #[inline(always)]
+    fn apply(x: T, y: T) -> bool {
+        x != y
+    }
+}
+
+impl Comparison for NotEqual {
+    const OF_DIFFERENT_SHAPES: bool = true;
+    fn strings(x: &Bytes, y: &Bytes) -> bool {
+        x != y
+    }
+}
+
+impl<'g> Scope<'g> {
+    /// Whether x ≠ y (op `NotEqual`), with broadcasting.
+    #[track_caller]
+    pub fn not_equal(self, x: impl Operand<'g>, y: impl Operand<'g>) -> Output<'g> {
+        binary_op(self, "NotEqual", "NotEqual", x, y)
+    }
+}
+
+impl<'g> Output<'g> {
+    /// Whether this ≠ y (op `NotEqual`), with broadcasting.
+    #[track_caller]
+    pub fn not_equal(self, y: impl Operand<'g>) -> Output<'g> {
+        self.scope().not_equal(self, y)
+    }
+}

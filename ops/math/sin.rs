@@ -1,0 +1,62 @@
+//! Sin: the sine of each element.
+
+use super::elementwise::{Unary, unary_fields};
+use super::gradient::conj;
+use super::number::{Float, Part};
+use crate::error::Result;
+use crate::grad::{Grad, GradCtx, InputGradients, dense};
+use crate::graph::{Operand, Output, Scope};
+use crate::op::{Flags, OpDef, infer};
+use crate::registry::OpEntry;
+use num_complex::Complex;
+
+pub(crate) static SIN: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "Sin(x:T) -> (y:T)",
+        attrs: "T:type{bfloat16,half,float,double,complex64,complex128}",
+        flags: Flags::PURE,
+        infer: infer::unchanged,
+    },
+    grad: Grad::Fn(grad),
+    kernels: &unary_fields::<Sin>(),
+};
+
+struct Sin;
+
+impl<T: Float> Unary<T> for Sin {
+    type Out = T;
+    #[inline(always)]
+    fn apply(x: T) -> T {
+        x.lift(f32::sin, f64::sin)
+    }
+}
+
+impl<P: Part> Unary<Complex<P>> for Sin {
+    type Out = Complex<P>;
+    #[inline(always)]
+    fn apply(x: Complex<P>) -> Complex<P> {
+        x.sin()
+    }
+}
+
+fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
+    let s = ctx.after_grad();
+    let (g, x) = (ctx.grad(0).in_scope(s), conj(ctx.input(0).in_scope(s)));
+    dense([Some(g * s.cos(x))])
+}
+
+impl<'g> Scope<'g> {
+    /// The sine (op `Sin`).
+    #[track_caller]
+    pub fn sin(self, x: impl Operand<'g>) -> Output<'g> {
+        self.op("Sin").input(x).out()
+    }
+}
+
+impl<'g> Output<'g> {
+    /// The sine (op `Sin`).
+    #[track_caller]
+    pub fn sin(self) -> Output<'g> {
+        self.scope().sin(self)
+    }
+}
