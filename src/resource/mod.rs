@@ -3,7 +3,7 @@
 pub mod philox;
 mod variable;
 
-pub use philox::Philox;
+pub use philox::{Philox, Words};
 pub use variable::{Variable, lock_all};
 
 use crate::error::{Error, Result};

@@ -6,8 +6,6 @@ mod adagrad;
 mod adam;
 mod centered_rms_prop;
 mod engine;
-#[cfg(test)]
-mod expected;
 mod ftrl;
 mod gradient_descent;
 mod keras_momentum;
