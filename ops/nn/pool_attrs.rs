@@ -45,15 +45,7 @@ impl PoolAttrs {
     /// # Errors
     /// `InvalidArgument` or `Unimplemented` for windows that cannot be.
     pub fn of(attrs: &Attrs) -> Result<PoolAttrs> {
-        let (ksize, strides) = (attrs.ints("ksize")?, attrs.ints("strides")?);
-        for (name, list) in [("ksize", ksize), ("strides", strides)] {
-            if let Some(v) = list.iter().find(|v| i32::try_from(**v).is_err()) {
-                return Err(Error::invalid_argument(format!(
-                    "Attr {name} has value {v} out of range for an int32"
-                )));
-            }
-        }
-        PoolAttrs::with_windows(attrs, ksize, strides)
+        PoolAttrs::with_windows(attrs, attrs.int32s("ksize")?, attrs.int32s("strides")?)
     }
     /// Those of a node whose windows are given otherwise.
     ///
@@ -66,7 +58,7 @@ impl PoolAttrs {
         };
         let padding = Padding::parse(attrs.str("padding")?)?;
         let explicit = match attrs.get("explicit_paddings") {
-            Ok(_) if padding == Padding::Explicit => attrs.ints("explicit_paddings")?.to_vec(),
+            Ok(_) => attrs.int32s("explicit_paddings")?.to_vec(),
             _ => Vec::new(),
         };
         let made = PoolAttrs {
@@ -130,7 +122,11 @@ impl PoolAttrs {
                 self.format as u8
             ))
         })?;
-        let [batch, rows, cols, depth] = self.format.to_nhwc(dims);
+        self.geometry_of(self.format.to_nhwc(dims))
+    }
+
+    /// As [`PoolAttrs::geometry`] for sizes in the order batch, rows, columns, channels.
+    fn geometry_of(&self, [batch, rows, cols, depth]: [usize; 4]) -> Result<PoolGeometry> {
         let ([_, kh, kw, kd], [_, sh, sw, sd]) = self.nhwc();
         let pads = explicit_pairs(self.padding, &self.explicit, self.format)?;
         if kd > 1 {
@@ -191,7 +187,7 @@ impl PoolAttrs {
         let known = |d: Dim| d.unwrap_or(1 << 31);
         let ([_, _, _, kd], _) = self.nhwc();
         let stand_in = [1, known(rows), known(cols), depth.unwrap_or(kd as usize)];
-        let g = self.geometry(&Shape::of(&self.format.from_nhwc(stand_in))?)?;
+        let g = self.geometry_of(stand_in)?;
         let [_, out_rows, out_cols, out_depth] = g.output();
         let only_if = |d: Dim, out: usize| d.map(|_| out);
         Ok(PartialShape::of(self.format.from_nhwc([

@@ -195,7 +195,7 @@ def pool(name, r, n, fixed):
         for extra, row in POOL_BAD:
             if name == "MaxPoolV2" and max(map(abs, extra.get("ksize", [0]) + extra.get("strides", [0]))) > 2**31:
                 continue
-            yield make(zeros(1, 4, 4, 3), row=row, grad=False, **{**base, **extra})
+            yield make(zeros(1, 4, 4, 3), row=row, grad=False, words=name != "MaxPoolV2", **{**base, **extra})
         if name != "AvgPool":
             for c, k in ((4, 2), (6, 3), (4, 4)):
                 yield make(rand(r, "float32", (2, 2, 2, c)), [1, 1, 1, k], [1, 1, 1, k], "VALID")
