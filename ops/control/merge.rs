@@ -7,7 +7,7 @@ use crate::graph::{Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
-use crate::shape::{Dim, PartialShape};
+use crate::shape::PartialShape;
 use crate::tensor::Tensor;
 
 pub(crate) static MERGE: OpEntry = OpEntry {
@@ -35,18 +35,7 @@ pub(crate) static REF_MERGE: OpEntry = OpEntry {
 fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
     let mut shape = ctx.input(0);
     for i in 1..ctx.len() {
-        let other = ctx.input(i);
-        shape = match (shape.dims(), other.dims()) {
-            (Some(a), Some(b)) if a.len() == b.len() => {
-                let dims: Vec<Dim> = a
-                    .iter()
-                    .zip(b)
-                    .map(|(a, b)| a.filter(|a| Some(*a) == *b))
-                    .collect();
-                PartialShape::of(dims)
-            }
-            _ => PartialShape::unknown(),
-        };
+        shape = shape.relax(&ctx.input(i));
     }
     ctx.set(0, shape);
     ctx.set(1, PartialShape::scalar());

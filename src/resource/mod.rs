@@ -1,9 +1,11 @@
 //! What outlives a step: variables, queues and readers, found by container, kind and name.
 
 pub mod philox;
+pub mod queue;
 mod variable;
 
 pub use philox::{Philox, Words};
+pub use queue::Queue;
 pub use variable::{Variable, lock_all};
 
 use crate::error::{Error, Result};
