@@ -9,6 +9,8 @@ mod attempt;
 mod batch;
 mod spec;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use attempt::{Delivery, Done, Ticket};
 pub use batch::Batch;
