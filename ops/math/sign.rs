@@ -33,11 +33,13 @@ macro_rules! directions {
         impl Direction for $t {
             #[inline(always)]
             fn direction(self) -> $t {
-                // NaN and both zeros stay: all of them are neither above nor below zero.
                 if self > <$t>::ZERO {
                     <$t>::ONE
                 } else if self < <$t>::ZERO {
                     <$t>::ONE.negated()
+                } else if self == <$t>::ZERO {
+                    // Also of minus zero.
+                    <$t>::ZERO
                 } else {
                     self
                 }

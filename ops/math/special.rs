@@ -66,6 +66,9 @@ pub(crate) fn zeta(x: f64, q: f64) -> f64 {
     if x < 1.0 || x.is_nan() || q.is_nan() {
         return f64::NAN;
     }
+    if q == f64::INFINITY {
+        return 0.0;
+    }
     if q <= 0.0 {
         if q == q.floor() {
             return if x == x.floor() && x % 2.0 == 0.0 {

@@ -26,7 +26,6 @@ impl<T: Field> Binary<T> for TanhGrad {
     type Out = T;
     #[inline(always)]
     fn apply(y: T, dy: T) -> T {
-        let y = y.conjugate();
         dy.times(T::ONE.minus(y.times(y)))
     }
 }

@@ -37,20 +37,37 @@ fn same(want: f64, got: f64, dtype: DType, allowed: Tolerance, magnitude: f64) -
     if want.is_nan() || got.is_nan() {
         return want.is_nan() && got.is_nan();
     }
-    if allowed.is_exact() {
-        return want == got && (want != 0.0 || want.is_sign_negative() == got.is_sign_negative());
-    }
     if want == got {
-        return true;
+        let signs_count = allowed.is_exact() && want == 0.0;
+        return !signs_count || want.is_sign_negative() == got.is_sign_negative();
     }
     if want.is_infinite() || got.is_infinite() {
         // Where one rounds to infinity the other may stop just short of it.
         let finite = if want.is_infinite() { got } else { want };
-        return (want > 0.0) == (got > 0.0) && near_overflow(dtype, finite);
+        return !allowed.is_exact() && (want > 0.0) == (got > 0.0) && near_overflow(dtype, finite);
     }
-    let eps = epsilon(dtype);
-    let allowed = eps * (allowed.ulps * want.abs() + allowed.scale * magnitude);
-    (want - got).abs() <= allowed.max(smallest(dtype))
+    (want - got).abs() <= slack(want.abs(), dtype, allowed, magnitude)
+}
+
+/// As [`same`], of complex numbers: the error is measured against the modulus, and all that is not finite is one.
+fn same_complex(
+    want: &[f64],
+    got: &[f64],
+    dtype: DType,
+    allowed: Tolerance,
+    magnitude: f64,
+) -> bool {
+    let finite = |z: &[f64]| z.iter().all(|x| x.is_finite());
+    if !finite(want) || !finite(got) {
+        return finite(want) == finite(got);
+    }
+    let off = (want[0] - got[0]).hypot(want[1] - got[1]);
+    off <= slack(want[0].hypot(want[1]), dtype, allowed, magnitude)
+}
+
+fn slack(want: f64, dtype: DType, allowed: Tolerance, magnitude: f64) -> f64 {
+    let allowed = epsilon(dtype) * (allowed.ulps * want + allowed.scale * magnitude);
+    allowed.max(smallest(dtype))
 }
 
 fn near_overflow(dtype: DType, x: f64) -> bool {
@@ -81,18 +98,21 @@ pub fn difference(
     }
     if let (Some(w), Some(g)) = (numbers(want), numbers(got)) {
         let per = if want.dtype().is_complex() { 2 } else { 1 };
-        let wrong = |i: &usize| !same(w[*i], g[*i], want.dtype(), allowed, magnitude);
-        let all: Vec<usize> = (0..w.len()).filter(wrong).collect();
+        let (dtype, slack) = (want.dtype(), (allowed, magnitude));
+        let wrong = |i: &usize| match per {
+            1 => !same(w[*i], g[*i], dtype, slack.0, slack.1),
+            _ => !same_complex(&w[*i..*i + 2], &g[*i..*i + 2], dtype, slack.0, slack.1),
+        };
+        let all: Vec<usize> = (0..w.len()).step_by(per).filter(wrong).collect();
         let &first = all.first()?;
         let off = (w[first] - g[first]).abs() / (epsilon(want.dtype()) * w[first].abs());
         return Some(format!(
-            "element {} of {}: want {:e}, got {:e} ({off:.1} ulps; {} of {} differ)",
+            "element {} of {}: want {:?}, got {:?} ({off:.1} ulps; {} differ)",
             first / per,
             want.elements(),
-            w[first],
-            g[first],
+            &w[first..first + per],
+            &g[first..first + per],
             all.len(),
-            w.len()
         ));
     }
     if let (Ok(w), Ok(g)) = (want.strings(), got.strings()) {

@@ -32,11 +32,15 @@ def domain(name, r, dtype, shape):
     "Digamma")
 def unary(name, r, n, fixed):
     types = allowed(name)
+    if name == "Round":
+        types = [t for t in types if t in FLOATS]  # TensorFlow rounds integers to zero
     if fixed:
         for t in types:
             x = specials(t)
             if name in ("Inv", "Reciprocal") and t in INTS:
                 x = x[x != 0]  # division by zero traps there
+            if (name in ("Inv", "Reciprocal") and t == "float16") or (name == "Log1p" and t in COMPLEX):
+                x = x[(x == 0) | (np.abs(x) > 0.01) | (x != x)]  # its square overflows; TensorFlow loses digits there
             yield Case(np.concatenate([x, domain(name, r, t, (9,))]) if t not in INTS else x)
         for i, s in enumerate(SHAPES):
             yield Case(domain(name, r, types[i % len(types)] if i % 2 else "float32", s))
@@ -70,8 +74,8 @@ def unary_grad(name, r, n, fixed):
         yield Case(zeros(2), zeros(3), row=10)
         yield Case(zeros(0), zeros(3), row=10)
         yield Case(zeros(3), zeros(0), row=10)
-        yield Case(positive(r, "float32", (2, 3)), rand(r, "float32", (6,)))
-        yield Case(positive(r, "float32", (2, 3)), rand(r, "float32", (3, 2)))
+        yield Case(positive(r, "float32", (2, 3)), rand(r, "float32", (6,)), grad=False)
+        yield Case(positive(r, "float32", (2, 3)), rand(r, "float32", (3, 2)), grad=False)
     for _ in range(n if not fixed else 0):
         t, s = pick(r, types), shape_of(r)
         yield Case(positive(r, t, s), rand(r, t, s))
@@ -107,6 +111,8 @@ def binary(name, r, n, fixed):
                 y = y[y != 0]
             if t in INTS and name == "Pow":
                 y = arr([0, 1, 2, 3, 7], t)
+            if t in COMPLEX and name == "Pow":
+                x = x[x != 0]  # the logarithm of zero
             yield Case(x[:, None], y[None, :])
             if t in FLOATS + COMPLEX:
                 yield Case(positive(r, t, (2, 3)), second(name, r, t, (3,)))
@@ -328,7 +334,7 @@ def scan(name, r, n, fixed):
         yield Case(arr([1, np.inf, -np.inf, 0, np.nan]), scalar(0))
         yield Case(rand(r, "float32", (100,), 0.1), scalar(0))
         yield Case(zeros(2), scalar(3), row=126)
-        yield Case(zeros(2), scalar(-2), row=126)
+        yield Case(zeros(2), scalar(-2), row=126, words=False)
         yield Case(zeros(2), i32(0), row=126)
         yield Case(zeros(2), i32(0, 0), row=126)
         yield Case(zeros(), scalar(0), row=126)
