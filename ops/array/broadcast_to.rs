@@ -53,8 +53,8 @@ fn new(_: &KernelInit<'_>) -> Result<AnyKernel> {
         let (x, sizes) = (ctx.input(0)?, ctx.input(1)?);
         if !sizes.shape().is_vector() {
             return Err(Error::invalid_argument(format!(
-                "Shape must be rank 1 but is rank {}",
-                sizes.shape().rank()
+                "shape must be a vector of {{int32,int64}}, got shape {}",
+                sizes.shape()
             )));
         }
         let out = Shape::new(&sizes.to_i64s()?)?;
@@ -64,7 +64,11 @@ fn new(_: &KernelInit<'_>) -> Result<AnyKernel> {
             return ctx.set(0, x);
         }
         if shape.rank() > out.rank() {
-            return Err(incompatible(shape, &out));
+            return Err(Error::invalid_argument(format!(
+                "Rank of input ({}) must be no greater than rank of output shape ({}).",
+                shape.rank(),
+                out.rank()
+            )));
         }
         let missing = out.rank() - shape.rank();
         let mut steps = Steps::from_elem(0, out.rank());

@@ -94,7 +94,12 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
             places.push((s.clone(), values));
             data.push(d);
         }
-        let rows = usize::try_from(rows).unwrap_or_default();
+        let rows = i32::try_from(rows)
+            .ok()
+            .and_then(|r| usize::try_from(r).ok());
+        let rows = rows.ok_or_else(|| {
+            Error::invalid_argument(format!("Expected a non-negative size, got {}", i32::MIN))
+        })?;
         let mut checked = Vec::with_capacity(n);
         for (i, (shape, values)) in places.iter().enumerate() {
             let mut own = Vec::with_capacity(values.len());

@@ -115,7 +115,7 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
         dims.extend_from_slice(&p.dims()[depth..]);
         let shape = Shape::of(&dims)?;
         let outer = Shape::of(outer)?;
-        if outer.elements() > 0 && p.elements() == 0 && depth > 0 && p.product(0..depth) == 0 {
+        if outer.elements() > 0 && p.elements() == 0 {
             return Err(Error::invalid_argument(format!(
                 "Requested more than 0 entries, but params is empty.  Params shape: {p}"
             )));
@@ -129,7 +129,7 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
             return Err(Error::invalid_argument(format!(
                 "indices{} = [{}] does not index into param shape {p}",
                 position(&outer, bad),
-                list(&tuples[bad * depth..(bad + 1) * depth])
+                list(&tuples[bad * depth..(bad + 1) * depth]).replace(',', ", ")
             )));
         }
         let len = p.product(depth..p.rank());
@@ -172,7 +172,12 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
         };
         return Ok(vec![Some(Gradient::Slices(slices)), None]);
     }
-    let g = s.scatter_nd(wide, ctx.grad(0), shape);
+    let mut g = ctx.grad(0);
+    if indices.shape().rank() == Some(1) {
+        // To ScatterNd, a vector is not one tuple but many.
+        (wide, g) = (wide.expand_dims(0), g.expand_dims(0));
+    }
+    let g = s.scatter_nd(wide, g, shape);
     dense([Some(g), None])
 }
 

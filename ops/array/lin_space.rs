@@ -4,7 +4,7 @@ use crate::dtype::{DType, Element, sets::INDEX};
 use crate::error::{Error, Result};
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
-use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
+use crate::kernel::{AnyKernel, KernelDef, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
 use crate::shape::{PartialShape, Shape};

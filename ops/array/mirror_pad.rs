@@ -67,12 +67,12 @@ impl Mirror {
         let (before, after) = pad;
         let (Ok(b), Ok(a)) = (usize::try_from(before), usize::try_from(after)) else {
             return Err(Error::invalid_argument(format!(
-                "paddings must be non-negative: {before} {after}"
+                "Paddings must be non-negative: {before}, {after}"
             )));
         };
         let fits = match self {
             Mirror::Symmetric => b <= size && a <= size,
-            Mirror::Reflect => b < size && a < size || b == 0 && a == 0 && what.is_empty(),
+            Mirror::Reflect => b < size && a < size,
         };
         if fits {
             return Ok((b, a));
@@ -96,7 +96,7 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let mode = Mirror::of(init.attrs)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let shape = ctx.input(0)?.shape().clone();
-        let paddings = read_paddings(ctx.input(1)?, &shape)?;
+        let paddings = read_paddings(ctx.input(1)?, &shape, ",")?;
         let mut pads: Vec<Padding> = Vec::with_capacity(paddings.len());
         for (pad, n) in paddings.iter().zip(shape.dims()) {
             pads.push(mode.checked(*pad, *n, "")?);

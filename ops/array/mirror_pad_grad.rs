@@ -54,13 +54,14 @@ fn new<T: Number>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let mode = Mirror::of(init.attrs)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let shape = ctx.input(0)?.shape().clone();
-        let paddings = read_paddings(ctx.input(1)?, &shape)?;
+        let paddings = read_paddings(ctx.input(1)?, &shape, ",")?;
         let mut pads: Vec<Padding> = Vec::with_capacity(paddings.len());
         for ((before, after), n) in paddings.into_iter().zip(shape.dims()) {
             let size = i128::from(*n as u64) - i128::from(before) - i128::from(after);
             let size = usize::try_from(size).map_err(|_| {
                 Error::invalid_argument(format!(
-                    "paddings {before} and {after} do not fit a dimension of size {n}"
+                    "Total paddings must be less than the input dimension size: {} was not less than {n}",
+                    i128::from(before) + i128::from(after)
                 ))
             })?;
             pads.push(mode.checked((before, after), size, "output ")?);

@@ -42,8 +42,12 @@ pub(crate) static PAD_V2: OpEntry = OpEntry {
 /// Elements before and after along one dimension.
 pub(super) type Padding = (usize, usize);
 
-/// A matrix of paddings, one row for each dimension, read and checked to fit a rank.
-pub(super) fn read_paddings(paddings: &Tensor, shape: &Shape) -> Result<Vec<(i64, i64)>> {
+/// A matrix of paddings, one row for each dimension, read and checked to fit a rank. (`comma` goes into the message.)
+pub(super) fn read_paddings(
+    paddings: &Tensor,
+    shape: &Shape,
+    comma: &str,
+) -> Result<Vec<(i64, i64)>> {
     let (rows, columns) = match paddings.shape().dims() {
         [r, c] => (*r, *c),
         _ => (0, 0),
@@ -56,7 +60,7 @@ pub(super) fn read_paddings(paddings: &Tensor, shape: &Shape) -> Result<Vec<(i64
     }
     if rows != shape.rank() {
         return Err(Error::invalid_argument(format!(
-            "The first dimension of paddings must be the rank of inputs{} {shape}",
+            "The first dimension of paddings must be the rank of inputs{}{comma} {shape}",
             paddings.shape()
         )));
     }
@@ -128,7 +132,7 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let shape = x.shape().clone();
         let mut pads: Vec<Padding> = Vec::with_capacity(shape.rank());
         let mut dims = Vec::with_capacity(shape.rank());
-        for ((before, after), n) in read_paddings(ctx.input(1)?, &shape)?
+        for ((before, after), n) in read_paddings(ctx.input(1)?, &shape, "")?
             .iter()
             .zip(shape.dims())
         {
@@ -206,9 +210,11 @@ impl<'g> Scope<'g> {
         paddings: impl Operand<'g>,
         value: impl Operand<'g>,
     ) -> Output<'g> {
-        let x = x.operand(self.unnamed(), None);
-        let op = self.op("PadV2").input(x).input(paddings);
-        op.input_like(value, x.dtype()).out()
+        self.op("PadV2")
+            .input(x)
+            .input(paddings)
+            .input_as(value, 0)
+            .out()
     }
 }
 

@@ -68,10 +68,13 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
             "Updates shape must have rank at least one. Found: {updates}"
         )));
     }
-    if let (Some(i), Some(o)) = (indices.dims(), out.dims())
-        && let Some((Some(depth), outer)) = i.split_last()
-    {
-        let rest = o.get(*depth..).ok_or_else(|| {
+    let split = match indices.dims() {
+        Some([count]) => Some((Some(1), std::slice::from_ref(count))),
+        Some([outer @ .., depth]) => Some((*depth, outer)),
+        _ => None,
+    };
+    if let (Some((Some(depth), outer)), Some(o)) = (split, out.dims()) {
+        let rest = o.get(depth..).ok_or_else(|| {
             Error::invalid_argument(format!(
                 "Dimension {depth} of the indices is more than the rank {} of the output",
                 o.len()
@@ -103,10 +106,15 @@ fn kernel(ignore: bool, scatter: Scatter) -> Result<AnyKernel> {
             )));
         }
         let (i, u) = (indices.shape(), updates.shape());
-        let Some((&depth, outer)) = i.dims().split_last() else {
-            return Err(Error::invalid_argument(format!(
-                "Indices shape must have rank at least one. Found:{i}"
-            )));
+        let (depth, outer) = match i.dims() {
+            [] => {
+                return Err(Error::invalid_argument(format!(
+                    "Indices shape must have rank at least one. Found:{i}"
+                )));
+            }
+            // A vector holds tuples of one index each.
+            [count] => (1, std::slice::from_ref(count)),
+            [outer @ .., depth] => (*depth, outer),
         };
         if u.rank() == 0 {
             return Err(Error::invalid_argument(format!(
@@ -114,21 +122,26 @@ fn kernel(ignore: bool, scatter: Scatter) -> Result<AnyKernel> {
             )));
         }
         let shape = Shape::new(&sizes.to_i64s()?)?;
-        if shape.elements() == 0 && (i.elements() > 0 || u.elements() > 0) {
-            return Err(Error::invalid_argument(
-                "Indices and updates specified for empty output",
-            ));
+        let empty = [i.elements(), u.elements(), shape.elements()].map(|n| n == 0);
+        if empty.contains(&true) && !(empty[0] && empty[1]) {
+            return Err(Error::invalid_argument(if empty[2] {
+                format!("Indices and updates specified for empty output.  indices shape: {i}")
+            } else {
+                "Indices and updates specified for empty output shape".to_string()
+            }));
         }
-        let fits = depth <= shape.rank()
-            && u.rank() == outer.len() + shape.rank() - depth
-            && u.dims().starts_with(outer)
-            && u.dims().ends_with(&shape.dims()[depth..]);
-        if !fits {
+        if !u.dims().starts_with(outer) {
             return Err(Error::invalid_argument(format!(
-                "Dimensions [0,{}) of indices{i} must match dimensions [0,{}) of updates{u}, and the last {} those of shape {shape}",
+                "Dimensions [0,{n}) of indices[shape={i}] must match dimensions [0,{n}) of updates[shape={u}]",
+                n = outer.len()
+            )));
+        }
+        if shape.dims().get(depth..) != u.dims().get(outer.len()..) {
+            return Err(Error::invalid_argument(format!(
+                "Dimensions [{depth},{}) of input[shape={shape}] must match dimensions [{},{}) of updates[shape={u}]",
+                shape.rank(),
                 outer.len(),
-                outer.len(),
-                shape.rank() as i64 - depth as i64
+                u.rank()
             )));
         }
         let outer = Shape::of(outer)?;

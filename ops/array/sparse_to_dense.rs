@@ -173,12 +173,11 @@ impl<'g> Scope<'g> {
         values: impl Operand<'g>,
         default: impl Operand<'g>,
     ) -> Output<'g> {
-        let op = self.op("SparseToDense").input(indices).input(shape);
-        let like = values.output().map(|v| v.dtype());
-        let op = op.input(values);
-        match like {
-            Some(like) => op.input_like(default, like).out(),
-            None => op.input(default).out(),
-        }
+        self.op("SparseToDense")
+            .input(indices)
+            .input(shape)
+            .input(values)
+            .input_as(default, 2)
+            .out()
     }
 }

@@ -86,9 +86,10 @@ fn shapes_and_reshapes_are_named_as_in_python() {
 #[test]
 fn joins_and_parts_are_named_as_in_python() {
     expect(
-        built(|x, y, i, _| {
+        built(|x, y, i, u| {
             let s = x.scope();
             x.t();
+            u.t();
             s.concat(&[x, y], 0);
             s.concat(&[x], 0);
             s.named("cc").concat(&[x, y], -1);
@@ -106,6 +107,13 @@ fn joins_and_parts_are_named_as_in_python() {
         &[
             "transpose/perm Const [1, 0]",
             "transpose Transpose x:0 transpose/perm:0",
+            "transpose_1/Rank Rank u:0",
+            "transpose_1/sub/y Const [1]",
+            "transpose_1/sub Sub transpose_1/Rank:0 transpose_1/sub/y:0",
+            "transpose_1/Range/limit Const [-1]",
+            "transpose_1/Range/delta Const [-1]",
+            "transpose_1/Range Range transpose_1/sub:0 transpose_1/Range/limit:0 transpose_1/Range/delta:0",
+            "transpose_1 Transpose u:0 transpose_1/Range:0",
             "concat/axis Const [0]",
             "concat ConcatV2 x:0 y:0 concat/axis:0",
             "concat_1/concat_dim Const [0]",
@@ -243,4 +251,40 @@ fn what_only_changes_the_shape_shares_the_buffer() {
     assert_eq!(part[0].data::<f32>().unwrap(), [4.0, 5.0]);
     let one = run_lists("Pack", vec![vec![x.clone()]], &[("axis", 1i64.into())]).unwrap();
     assert!(shares(&one[0]));
+}
+
+#[test]
+fn one_hot_gathers_and_scatters_are_named_as_in_python() {
+    expect(
+        built(|x, y, i, _| {
+            let s = x.scope();
+            i.one_hot(5, DType::I32);
+            x.gather(i);
+            y.gather_nd([[0, 1]]);
+            s.sparse_to_dense([0], [3], [1.0f32], 0.0);
+            s.scatter_nd([[0]], [1.0f32], [3]);
+            y.broadcast_to([4, 2, 3]);
+        }),
+        &[
+            "one_hot/on_value Const [1]",
+            "one_hot/off_value Const [0]",
+            "one_hot/depth Const [5]",
+            "one_hot OneHot i:0 one_hot/depth:0 one_hot/on_value:0 one_hot/off_value:0",
+            "GatherV2/axis Const [0]",
+            "GatherV2 GatherV2 x:0 i:0 GatherV2/axis:0",
+            "GatherNd/indices Const [0, 1]",
+            "GatherNd GatherNd y:0 GatherNd/indices:0",
+            "SparseToDense/sparse_indices Const [0]",
+            "SparseToDense/output_shape Const [3]",
+            "SparseToDense/sparse_values Const []",
+            "SparseToDense/default_value Const []",
+            "SparseToDense SparseToDense SparseToDense/sparse_indices:0 SparseToDense/output_shape:0 SparseToDense/sparse_values:0 SparseToDense/default_value:0",
+            "ScatterNd/indices Const [0]",
+            "ScatterNd/updates Const []",
+            "ScatterNd/shape Const [3]",
+            "ScatterNd ScatterNd ScatterNd/indices:0 ScatterNd/updates:0 ScatterNd/shape:0",
+            "BroadcastTo/shape Const [4, 2, 3]",
+            "BroadcastTo BroadcastTo y:0 BroadcastTo/shape:0",
+        ],
+    );
 }

@@ -65,6 +65,17 @@ impl<'g> OpBuilder<'g> {
     pub fn latest_dtype(&self) -> Option<DType> {
         Some(self.args.last()?.first()?.dtype())
     }
+    /// The next argument: one tensor; a Rust number becomes a constant of the type that an earlier argument has.
+    #[track_caller]
+    pub fn input_as(self, x: impl Operand<'g>, argument: usize) -> OpBuilder<'g> {
+        match self.args.get(argument).and_then(|a| a.first()) {
+            Some(like) => {
+                let like = like.dtype();
+                self.input_like(x, like)
+            }
+            None => self.input(x),
+        }
+    }
     /// Where the next argument is made: inside a name scope of the node's (unique) name, as TensorFlow does.
     fn operand_scope(&mut self, is_output: bool) -> Scope<'g> {
         let argument = self.args.len();
