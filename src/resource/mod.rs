@@ -2,10 +2,12 @@
 
 pub mod philox;
 pub mod queue;
+pub mod reader;
 mod variable;
 
 pub use philox::{Philox, Words};
 pub use queue::Queue;
+pub use reader::Reader;
 pub use variable::{Variable, lock_all};
 
 use crate::error::{Error, Result};

@@ -156,7 +156,9 @@ fn is_pure(n: &Node) -> bool {
             .all(|t| !t.is_ref && plain(t.base))
         && !matches!(
             n.op.name.as_str(),
-            "Placeholder"
+            "ReadFile"
+                | "MatchingFiles"
+                | "Placeholder"
                 | "PlaceholderV2"
                 | "PlaceholderWithDefault"
                 | "Switch"

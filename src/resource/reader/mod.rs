@@ -1,0 +1,302 @@
+//! Readers: records out of files whose names come from a queue. Waiting for the queue holds no thread.
+
+mod source;
+
+pub use source::{FixedLength, Identity, Source, TextLine, TfRecord, WholeFile};
+
+use super::Resource;
+use super::queue::{Delivery, Queue, Tuple};
+use crate::device::cpu::ThreadPool;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::kernel::Step;
+use crate::tensor::Bytes;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A record: key and value.
+pub type Record = (Bytes, Bytes);
+
+/// Receives the records of a read.
+pub type ReadDone = Box<dyn FnOnce(Result<Vec<Record>>) + Send>;
+
+/// A reader. Reads are served one after the other, in order of arrival.
+pub struct Reader {
+    core: Mutex<Core>,
+    requests: Mutex<Requests>,
+}
+
+struct Core {
+    source: Box<dyn Source>,
+    /// The file (or other unit of work) that is being read.
+    work: Option<Bytes>,
+    started: i64,
+    finished: i64,
+    produced: i64,
+}
+
+#[derive(Default)]
+struct Requests {
+    waiting: VecDeque<Request>,
+    busy: bool,
+}
+
+/// A read that is asked for.
+pub struct Request {
+    /// Where file names come from.
+    pub queue: Arc<Queue>,
+    /// The most records wanted; they all come from one file.
+    pub most: usize,
+    /// The step, whose cancellation ends the waiting.
+    pub step: Arc<Step>,
+    /// Where to go on after waiting.
+    pub pool: Arc<ThreadPool>,
+    /// Receives the records.
+    pub done: ReadDone,
+}
+
+/// The state of a reader between two files, as it can be stored.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ReaderState {
+    #[prost(int64, tag = "1")]
+    work_started: i64,
+    #[prost(int64, tag = "2")]
+    work_finished: i64,
+    #[prost(int64, tag = "3")]
+    num_records_produced: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    current_work: Vec<u8>,
+}
+
+impl Resource for Reader {
+    const KIND: &'static str = "Reader";
+}
+
+impl Reader {
+    /// A reader over a kind of source.
+    pub fn new(source: Box<dyn Source>) -> Reader {
+        let core = Core {
+            source,
+            work: None,
+            started: 0,
+            finished: 0,
+            produced: 0,
+        };
+        Reader {
+            core: Mutex::new(core),
+            requests: Mutex::default(),
+        }
+    }
+    /// The records produced so far.
+    pub fn records_produced(&self) -> i64 {
+        self.core.lock().produced
+    }
+    /// The files read to their end so far.
+    pub fn work_units_completed(&self) -> i64 {
+        self.core.lock().finished
+    }
+    /// Forgets the current file and all counts.
+    pub fn reset(&self) {
+        let mut c = self.core.lock();
+        c.source.close();
+        (c.work, c.started, c.finished, c.produced) = (None, 0, 0, 0);
+    }
+    /// The state, for sources that can be stored.
+    ///
+    /// # Errors
+    /// `Unimplemented` for the others.
+    pub fn serialize(&self) -> Result<Vec<u8>> {
+        let c = self.core.lock();
+        if !c.source.can_store() {
+            return Err(Error::unimplemented("Reader SerializeState"));
+        }
+        let state = ReaderState {
+            work_started: c.started,
+            work_finished: c.finished,
+            num_records_produced: c.produced,
+            current_work: c.work.as_ref().map(|w| w.to_vec()).unwrap_or_default(),
+        };
+        Ok(prost::Message::encode_to_vec(&state))
+    }
+    /// Goes back to a stored state.
+    ///
+    /// # Errors
+    /// `Unimplemented` for sources that cannot be stored; `InvalidArgument` for a state that cannot be one.
+    pub fn restore(&self, state: &[u8]) -> Result<()> {
+        let mut c = self.core.lock();
+        if !c.source.can_store() {
+            return Err(Error::unimplemented("Reader RestoreState"));
+        }
+        let bad = || Error::invalid_argument("Could not parse state for the reader");
+        let s = <ReaderState as prost::Message>::decode(state).map_err(|_| bad())?;
+        let open = s
+            .work_started
+            .checked_sub(s.work_finished)
+            .ok_or_else(bad)?;
+        if s.work_started < 0
+            || s.work_finished < 0
+            || s.num_records_produced < 0
+            || !(0..=1).contains(&open)
+        {
+            return Err(bad());
+        }
+        c.source.close();
+        (c.started, c.finished, c.produced) =
+            (s.work_started, s.work_finished, s.num_records_produced);
+        c.work = (open == 1).then(|| Bytes::from(s.current_work.as_slice()));
+        if let Some(work) = c.work.clone() {
+            c.source.open(&work)?;
+        }
+        Ok(())
+    }
+
+    /// Reads records, now or when the queue gives a file.
+    pub fn read(self: &Arc<Reader>, request: Request) {
+        let spec = request.queue.spec();
+        if spec.dtypes.as_slice() != [DType::String] {
+            let text = match spec.dtypes.len() {
+                1 => "Expected queue with single string component",
+                _ => "Expected single component queue",
+            };
+            return (request.done)(Err(Error::invalid_argument(text)));
+        }
+        {
+            let mut r = self.requests.lock();
+            r.waiting.push_back(request);
+            if std::mem::replace(&mut r.busy, true) {
+                return;
+            }
+        }
+        self.serve_waiting();
+    }
+
+    fn serve_waiting(self: &Arc<Reader>) {
+        loop {
+            let next = {
+                let mut r = self.requests.lock();
+                match r.waiting.pop_front() {
+                    Some(next) => next,
+                    None => {
+                        r.busy = false;
+                        return;
+                    }
+                }
+            };
+            if !self.serve(next) {
+                return;
+            }
+        }
+    }
+
+    /// Serves one request; false when it waits for the queue, and goes on from there.
+    fn serve(self: &Arc<Reader>, mut request: Request) -> bool {
+        loop {
+            if request.step.cancellation.is_cancelled() {
+                (request.done)(Err(Error::cancelled("Read operation was cancelled")));
+                return true;
+            }
+            match self.core.lock().read(request.most) {
+                Ok(records) if records.is_empty() => {}
+                outcome => {
+                    (request.done)(outcome);
+                    return true;
+                }
+            }
+            // The next file: at once, or when the queue has one.
+            let here: Arc<Mutex<Option<(Request, Result<Tuple>)>>> = Arc::default();
+            let (slot, me, queue, step) = (
+                here.clone(),
+                self.clone(),
+                request.queue.clone(),
+                request.step.clone(),
+            );
+            let ticket = queue.dequeue(Box::new(move |result, delivery| {
+                if delivery == Delivery::Here {
+                    *slot.lock() = Some((request, result));
+                    return;
+                }
+                let pool = request.pool.clone();
+                pool.spawn(Box::new(move || {
+                    let over = match me.begin(request, result) {
+                        Some(request) => me.serve(request),
+                        None => true,
+                    };
+                    if over {
+                        me.serve_waiting();
+                    }
+                }));
+            }));
+            match (ticket, here.lock().take()) {
+                (_, Some((r, result))) => match self.begin(r, result) {
+                    Some(r) => request = r,
+                    None => return true,
+                },
+                (Some(ticket), None) => {
+                    let target = queue.clone();
+                    let cancel = Box::new(move || target.cancel(ticket));
+                    if step.cancellation.register(cancel).is_none() {
+                        queue.cancel(ticket);
+                    }
+                    return false;
+                }
+                (None, None) => return false,
+            }
+        }
+    }
+
+    /// Opens the file that the queue gave; `None` when the request has ended with an error.
+    fn begin(&self, request: Request, name: Result<Tuple>) -> Option<Request> {
+        let opened = name.and_then(|tuple| {
+            let name = tuple
+                .first()
+                .ok_or_else(|| Error::internal("an empty element"))?;
+            if name.elements() != 1 {
+                return Err(Error::invalid_argument(
+                    "Expected to dequeue a one-element string tensor",
+                ));
+            }
+            let name = name.to_bytes()?.clone();
+            let mut c = self.core.lock();
+            c.started += 1;
+            match c.source.open(&name) {
+                Ok(()) => {
+                    c.work = Some(name);
+                    Ok(())
+                }
+                Err(e) => {
+                    c.finished += 1;
+                    Err(e)
+                }
+            }
+        });
+        match opened {
+            Ok(()) => Some(request),
+            Err(e) => {
+                (request.done)(Err(e));
+                None
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Up to `most` records of the current file; none when there is no current file, or it is at its end.
+    fn read(&mut self, most: usize) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        while self.work.is_some() && records.len() < most {
+            match self.source.next()? {
+                Some(record) => {
+                    records.push(record);
+                    self.produced += 1;
+                }
+                None => {
+                    self.source.close();
+                    self.work = None;
+                    self.finished += 1;
+                }
+            }
+        }
+        Ok(records)
+    }
+}
