@@ -152,7 +152,7 @@ impl BundleEntry {
                 proto.dtype
             ))
         })?;
-        let shape = decode_shape(key, proto.shape.as_ref())?;
+        let shape = shape_of(key, proto.shape.as_ref())?;
         let bad = |what: &str, value: i64| {
             Error::data_loss(format!(
                 "Invalid {what} in bundle entry: key {key}; {value}"
@@ -196,7 +196,8 @@ impl BundleEntry {
     }
 }
 
-fn decode_shape(key: &str, proto: Option<&TensorShapeProto>) -> Result<Shape> {
+/// The shape of a message; `key` is for the error.
+pub(super) fn shape_of(key: &str, proto: Option<&TensorShapeProto>) -> Result<Shape> {
     let Some(proto) = proto else {
         return Ok(Shape::scalar());
     };

@@ -1,6 +1,8 @@
 //! Tensor bundles: TensorFlow's checkpoints (version 2), an index and data files under one prefix.
 
+mod checkpoint;
 mod codec;
+mod cover;
 mod entry;
 mod merge;
 mod ordered;
@@ -10,8 +12,10 @@ mod region;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod v1;
 mod writer;
 
+pub use checkpoint::CheckpointReader;
 pub use entry::BundleEntry;
 pub use merge::{MergeOptions, merge_bundles};
 pub use reader::BundleReader;

@@ -1,6 +1,7 @@
 //! Reads a tensor bundle: the index at once, tensors when asked for.
 
 use super::codec::Stored;
+use super::cover::{Piece, cover, insufficient};
 use super::entry::{BundleEntry, Header, data_path, index_path};
 use super::region::Region;
 use super::slice::{SliceSpec, TensorSlice};
@@ -223,48 +224,28 @@ impl BundleReader {
 
     /// What is stored of a part of a tensor, all of it and nothing twice.
     fn parts(&self, name: &str, entry: &BundleEntry, slice: &TensorSlice) -> Result<Vec<Part>> {
-        let wanted = slice.region(&entry.shape)?;
-        let total: usize = slice.shape(&entry.shape)?.elements();
-        if total == 0 {
-            return Ok(Vec::new());
-        }
         let whole = [TensorSlice::full(entry.shape.rank())];
         let stored = match entry.slices.is_empty() {
             true => &whole[..],
             false => &entry.slices[..],
         };
-        let mut parts: Vec<Part> = Vec::new();
-        let mut covered = 0usize;
-        for stored in stored {
-            let region = stored.region(&entry.shape)?;
-            let Some(shared) = region.intersect(&wanted) else {
-                continue;
-            };
-            covered = covered.saturating_add(shared.0.iter().map(|s| s.length).product());
-            if covered > total {
-                return Err(overlapping(name));
-            }
-            let shape = stored.shape(&entry.shape)?;
-            let entry = match stored.is_full() {
+        let pieces = cover(name, &entry.shape, slice, stored)?;
+        let part = |piece: Piece<'_>| {
+            let entry = match piece.stored.is_full() {
                 true => entry.clone(),
-                false => self.slice_entry(name, entry, stored, &shape)?,
+                false => {
+                    let shape = piece.stored.shape(&entry.shape)?;
+                    self.slice_entry(name, entry, piece.stored, &shape)?
+                }
             };
             entry.check_size(name)?;
-            parts.push(Part {
+            Ok(Part {
                 entry,
-                region,
-                shared,
-            });
-        }
-        if covered < total {
-            return Err(insufficient(name, slice));
-        }
-        // As many elements as are wanted; they are all of them unless some part is there twice.
-        let mut order: Vec<&Region> = parts.iter().map(|p| &p.shared).collect();
-        if has_overlap(&mut order) {
-            return Err(overlapping(name));
-        }
-        Ok(parts)
+                region: piece.region,
+                shared: piece.shared,
+            })
+        };
+        pieces.into_iter().map(part).collect()
     }
 
     fn slice_entry(
@@ -326,31 +307,4 @@ struct Part {
 
 fn not_found(name: &str) -> Error {
     Error::not_found(format!("Key {name} not found in checkpoint"))
-}
-
-fn insufficient(name: &str, slice: &TensorSlice) -> Error {
-    Error::invalid_argument(format!(
-        "Does not have sufficient slices for partitioned tensor {name} to restore in slice_spec: {slice}"
-    ))
-}
-
-fn overlapping(name: &str) -> Error {
-    Error::invalid_argument(format!("Overlapping slices of partitioned tensor {name}"))
-}
-
-/// Whether any two regions of one tensor share an element. Sorted by their first dimension, only neighbours in it are
-/// compared.
-fn has_overlap(regions: &mut [&Region]) -> bool {
-    let span = |r: &Region| r.0.first().map_or((0, 1), |s| (s.start, s.length));
-    regions.sort_by_key(|r| span(r));
-    for (i, a) in regions.iter().enumerate() {
-        let (start, length) = span(a);
-        let near = regions[i + 1..]
-            .iter()
-            .take_while(|b| span(b).0 < start + length);
-        if near.into_iter().any(|b| a.intersect(b).is_some()) {
-            return true;
-        }
-    }
-    false
 }

@@ -198,7 +198,7 @@ fn row_184_slices_that_do_not_make_up_the_tensor() {
         (&["0,2:0,5"], Code::InvalidArgument),
         (&["0,2:0,5", "0,2:0,5"], Code::InvalidArgument),
         (&["0,2:0,5", "2,2:0,5", "2,2:0,5"], Code::InvalidArgument),
-        (&["0,2:0,5", "1,2:0,5"], Code::NotFound),
+        (&["0,2:0,5", "1,2:0,5"], Code::InvalidArgument),
         (&["0,2:0,5", "2,2"], Code::InvalidArgument),
         (&["0,2:0,5", "2,9:0,5"], Code::InvalidArgument),
         (&["0,3:0,5", "3,1:0,5"], Code::NotFound),

@@ -1,6 +1,7 @@
 //! Tests of bundles: TensorFlow's own files, round trips, slices and merges.
 
 mod faults;
+mod v1;
 
 use super::*;
 use crate::io::testing::TempDir;
