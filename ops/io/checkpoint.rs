@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::grad::Grad;
-use crate::io::{self, BundleReader, BundleWriter, MergeOptions, SliceSpec};
+use crate::io::{self, BundleWriter, CheckpointReader, MergeOptions, SliceSpec};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
@@ -164,12 +164,7 @@ fn restore(ctx: &mut OpContext<'_>, dtypes: &[crate::DType]) -> Result<()> {
             dtypes.len()
         )));
     }
-    if !io::checkpoint_exists(&prefix) {
-        return Err(Error::not_found(format!(
-            "Unsuccessful TensorSliceReader constructor: Failed to find any matching files for {prefix}"
-        )));
-    }
-    let reader = BundleReader::open(&prefix)?;
+    let reader = CheckpointReader::open(&prefix)?;
     for (i, ((name, slice), dtype)) in names.iter().zip(&slices).zip(dtypes).enumerate() {
         let tensor = reader.restore(name, slice, *dtype)?;
         ctx.set(i, tensor)?;
