@@ -35,6 +35,7 @@ const NEIGHBOURS: &[(&str, &str)] = &[
     ("device", "tensor"),
     ("shape", "error"),
     ("dtype", "error"),
+    ("proto", "error"),
 ];
 
 /// No file may be longer, ever; about 400 lines is what to aim at.

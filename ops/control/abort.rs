@@ -10,7 +10,7 @@ pub(crate) static ABORT: OpEntry = OpEntry {
     def: OpDef {
         signature: "Abort() -> ()",
         attrs: "error_msg:string=\"\"; exit_without_error:bool=false",
-        flags: Flags::STATEFUL,
+        flags: Flags::PURE,
         infer: infer::unknown,
     },
     grad: Grad::NotDifferentiable,

@@ -18,6 +18,11 @@ const LARGE: usize = 4096;
 /// The most messages that one attribute may be made of.
 const MAX_MESSAGES: usize = 1 << 20;
 
+/// The value that a message describes; what cannot be used becomes [`AttrValue::Invalid`].
+pub fn attr_from_proto(p: proto::AttrValue) -> AttrValue {
+    from_proto(p, &mut Budget::new())
+}
+
 /// The value that an encoded `AttrValue` holds; what cannot be used becomes [`AttrValue::Invalid`].
 ///
 /// # Errors

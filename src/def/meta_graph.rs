@@ -9,6 +9,7 @@ use crate::proto::schema::Message as Schema;
 use crate::proto::wire::{Raw, Reader, put_tag, put_varint};
 use crate::proto::{self, canonical, json, schema, text};
 use prost::Message;
+use std::collections::HashSet;
 
 /// A graph with what is needed to use it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +41,43 @@ impl MetaGraphDef {
             meta,
             kept: Spelled::default(),
         }
+    }
+
+    /// Whether this crate may load it: the versions of the graph, and the op definitions that it brings along.
+    ///
+    /// # Errors
+    /// Those of [`GraphDef::check_versions`]; `InvalidArgument` for an op defined twice or with an attribute
+    /// or argument twice.
+    pub fn check(&self) -> Result<()> {
+        self.graph.check_versions()?;
+        let ops = self
+            .meta
+            .meta_info_def
+            .as_ref()
+            .and_then(|i| i.stripped_op_list.as_ref());
+        let mut names = HashSet::new();
+        for op in ops.iter().flat_map(|l| &l.op) {
+            let twice = |what: &str, name: &str| {
+                Err(Error::invalid_argument(format!(
+                    "Op '{}': {what} '{name}' is defined twice",
+                    op.name
+                )))
+            };
+            if !names.insert(&op.name) {
+                return twice("op", &op.name);
+            }
+            let mut attrs = HashSet::new();
+            if let Some(a) = op.attr.iter().find(|a| !attrs.insert(&a.name)) {
+                return twice("attr", &a.name);
+            }
+            for args in [&op.input_arg, &op.output_arg] {
+                let mut seen = HashSet::new();
+                if let Some(a) = args.iter().find(|a| !seen.insert(&a.name)) {
+                    return twice("argument", &a.name);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads the wire form.

@@ -13,6 +13,7 @@ mod tensor;
 mod versions;
 
 pub use attr::{AttrValue, TypeRef};
+pub use attr_codec::attr_from_proto;
 pub use file::Form;
 pub use function::{FunctionDef, check_functions};
 pub use kept::{InvalidAttr, Kept};

@@ -34,6 +34,7 @@ impl Graph {
         def: &GraphDef,
         options: &ImportOptions<'g>,
     ) -> Result<Vec<Output<'g>>> {
+        def.check_versions()?;
         let prefix = self.import_prefix(&options.prefix)?;
         let plan = Plan::new(def)?;
         let mut mapped: HashMap<(&str, usize), Output<'g>> = HashMap::new();
@@ -255,6 +256,10 @@ impl Import<'_, '_> {
                     *g = [b"loc:@", self.prefix.as_bytes(), rest].concat();
                 }
             }
+        }
+        for (name, v) in attrs.0.iter().filter(|(n, _)| !n.starts_with('_')) {
+            v.check()
+                .map_err(|e| e.context(format!("attr '{name}': ")))?;
         }
         check_attrs(&schema, &mut attrs)?;
         let signature = signature(&schema, &attrs)?;

@@ -314,6 +314,41 @@ fn rows_198_and_215_unsound_functions_are_refused() {
     read(&chain).unwrap();
 }
 
+/// Row 208: op definitions that come with a meta graph.
+#[test]
+fn row_208_op_definitions_with_duplicates_are_refused() {
+    let check = |op: &str| {
+        let text = format!("meta_info_def {{ stripped_op_list {{ op {{ name: 'X' {op} }} }} }}");
+        MetaGraphDef::from_pbtxt(&text)
+            .unwrap()
+            .check()
+            .map_err(|e| e.message().to_string())
+    };
+    check("attr { name: 'a' } attr { name: 'b' } input_arg { name: 'a' } output_arg { name: 'a' }")
+        .unwrap();
+    assert!(
+        check("attr { name: 'a' } attr { name: 'a' }")
+            .unwrap_err()
+            .contains("attr 'a' is defined twice")
+    );
+    assert!(
+        check("input_arg { name: 'a' } input_arg { name: 'a' }")
+            .unwrap_err()
+            .contains("argument 'a'")
+    );
+    assert!(
+        check("} op { name: 'X'")
+            .unwrap_err()
+            .contains("op 'X' is defined twice")
+    );
+    let old = MetaGraphDef::from_pbtxt("graph_def { versions { min_consumer: 99999 } }").unwrap();
+    assert!(old.check().is_err());
+    MetaGraphDef::from_pb(&data("m.ckpt-2.meta"))
+        .unwrap()
+        .check()
+        .unwrap();
+}
+
 /// Every prefix of a file and random damage to it: an error or some graph, never a panic.
 #[test]
 fn damaged_files_never_panic() {
