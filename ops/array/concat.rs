@@ -263,7 +263,8 @@ impl<'g> Scope<'g> {
         if let [only] = values {
             let inside = self.composite("concat");
             axis.operand(inside.named("concat_dim"), None);
-            return inside.op("Identity").name("concat").input(*only).out();
+            let only = inside.op("Identity").name("concat").input(*only).out();
+            return only.in_scope(self.unnamed());
         }
         self.op("ConcatV2")
             .default_name("concat")

@@ -56,13 +56,10 @@ mod where_op;
 mod zeros;
 mod zeros_like;
 
-pub(crate) use concat::joined;
 pub use gather::GatherOptions;
 pub use mirror_pad::Mirror;
 pub use one_hot::OneHot;
-pub(crate) use pack::stacked;
 pub use strided_slice::{DenseSlice, Index, Masks, SliceSpec};
-pub(crate) use transpose::transposed;
 pub use zeros::Sizes;
 pub(crate) use zeros::number;
 

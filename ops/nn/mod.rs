@@ -1,5 +1,7 @@
 //! Neural-network ops.
 
+mod activation;
+mod composites;
 pub mod compute;
 pub mod conv2d;
 pub mod conv2d_backprop_filter;
@@ -10,8 +12,14 @@ pub mod conv_geometry;
 mod conv_tests;
 pub mod direct_conv;
 pub mod direct_conv_grad;
+mod elu;
+mod elu_grad;
 pub(crate) mod forwarding;
+mod in_top_k;
 pub(crate) mod layout;
+mod leaky_relu;
+mod leaky_relu_grad;
+mod log_softmax;
 pub mod max_pool;
 pub mod max_pool_grad;
 pub mod max_pool_grad_grad;
@@ -20,10 +28,28 @@ pub mod max_pool_grad_v2;
 pub mod max_pool_grad_with_argmax;
 pub mod max_pool_v2;
 pub mod max_pool_with_argmax;
+mod nth_element;
 pub mod pool_attrs;
 pub mod pool_element;
+mod relu;
+mod relu6;
+mod relu6_grad;
+mod relu_grad;
+mod rows;
+mod selu;
+mod selu_grad;
+mod softmax;
+mod softmax_cross_entropy;
+mod softplus;
+mod softplus_grad;
+mod softsign;
+mod softsign_grad;
+mod sparse_softmax_cross_entropy;
+mod top_k;
 pub mod unfold;
 pub mod window;
+
+pub use composites::DropoutOptions;
 
 use crate::registry::OpEntry;
 
@@ -32,6 +58,13 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &conv2d::CONV2D,
     &conv2d_backprop_filter::CONV2D_BACKPROP_FILTER,
     &conv2d_backprop_input::CONV2D_BACKPROP_INPUT,
+    &elu::ELU,
+    &elu_grad::ELU_GRAD,
+    &in_top_k::IN_TOP_K,
+    &in_top_k::IN_TOP_K_V2,
+    &leaky_relu::LEAKY_RELU,
+    &leaky_relu_grad::LEAKY_RELU_GRAD,
+    &log_softmax::LOG_SOFTMAX,
     &max_pool::MAX_POOL,
     &max_pool_grad::MAX_POOL_GRAD,
     &max_pool_grad_grad::MAX_POOL_GRAD_GRAD,
@@ -40,4 +73,20 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &max_pool_grad_with_argmax::MAX_POOL_GRAD_WITH_ARGMAX,
     &max_pool_v2::MAX_POOL_V2,
     &max_pool_with_argmax::MAX_POOL_WITH_ARGMAX,
+    &nth_element::NTH_ELEMENT,
+    &relu6::RELU6,
+    &relu6_grad::RELU6_GRAD,
+    &relu::RELU,
+    &relu_grad::RELU_GRAD,
+    &selu::SELU,
+    &selu_grad::SELU_GRAD,
+    &softmax::SOFTMAX,
+    &softmax_cross_entropy::SOFTMAX_CROSS_ENTROPY_WITH_LOGITS,
+    &softplus::SOFTPLUS,
+    &softplus_grad::SOFTPLUS_GRAD,
+    &softsign::SOFTSIGN,
+    &softsign_grad::SOFTSIGN_GRAD,
+    &sparse_softmax_cross_entropy::SPARSE_SOFTMAX_CROSS_ENTROPY_WITH_LOGITS,
+    &top_k::TOP_K,
+    &top_k::TOP_K_V2,
 ];

@@ -23,6 +23,8 @@ pub struct OpBuilder<'g> {
     controls: Vec<NodeId>,
     /// The unique full name, once constants among the inputs had to be named after the node.
     reserved: Option<String>,
+    /// The scope in which what is built from the node stands.
+    result: Option<Scope<'g>>,
     location: &'static Location<'static>,
 }
 
@@ -41,6 +43,7 @@ impl<'g> OpBuilder<'g> {
             attrs: Attrs::default(),
             controls: Vec::new(),
             reserved: None,
+            result: None,
             location,
         }
     }
@@ -126,6 +129,11 @@ impl<'g> OpBuilder<'g> {
         self.default_name = Some(name);
         self
     }
+    /// What is built from the node stands in this scope, not in that of the node.
+    pub(crate) fn result_in(mut self, scope: Scope<'g>) -> OpBuilder<'g> {
+        self.result = Some(scope);
+        self
+    }
     /// Runs the node after another one.
     pub fn after(mut self, node: impl Into<NodeRef<'g>>) -> OpBuilder<'g> {
         self.controls.push(node.into().id());
@@ -144,11 +152,11 @@ impl<'g> OpBuilder<'g> {
         {
             return NodeRef::broken(scope);
         }
-        let (op, location) = (self.op, self.location);
+        let (op, location, result) = (self.op, self.location, self.result);
         let wanted = self.wanted();
         match self.add(&wanted) {
             // The name was for this node, not for what is built from it.
-            Ok(id) => NodeRef::new(scope.unnamed(), id),
+            Ok(id) => NodeRef::new(result.unwrap_or_else(|| scope.unnamed()), id),
             Err(e) => {
                 let full = format!("{}{wanted}", scope.data().prefix);
                 scope.graph().fail(e.at_node(full, op).at_line(location));

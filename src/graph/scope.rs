@@ -42,6 +42,8 @@ pub(crate) struct ScopeData {
     pub(crate) controls: Vec<NodeId>,
     pub(crate) colocate: Vec<String>,
     pub(crate) cond: Option<u32>,
+    /// Where a composite was opened: what is built from its result stands there.
+    pub(crate) outer: Option<u32>,
 }
 
 /// One branch of a `cond`: what enters it goes through a Switch.
@@ -118,7 +120,8 @@ impl<'g> Scope<'g> {
     #[track_caller]
     pub fn composite(self, default: &str) -> Scope<'g> {
         let name = self.data().op_name.unwrap_or_else(|| default.to_string());
-        self.scope(&name)
+        let outer = self.unnamed().id;
+        self.scope(&name).derive(|d| d.outer = Some(outer))
     }
     /// The name that the next op (or composite) made in the returned scope has.
     pub fn named(self, name: &str) -> Scope<'g> {
@@ -235,11 +238,18 @@ impl<'g> Scope<'g> {
     }
 
     /// Begins the node that has the scope's own name: the result of a composite whose other nodes stand
-    /// inside (`concat`, after `concat/axis`).
+    /// inside (`concat`, after `concat/axis`). What is built from it stands where the composite was opened.
     #[track_caller]
     pub fn result_op(self, op: &'g str) -> OpBuilder<'g> {
         let name = format!("{}/", self.name());
-        OpBuilder::new(self, op, Location::caller()).name(name)
+        let builder = OpBuilder::new(self, op, Location::caller()).name(name);
+        match self.data().outer {
+            Some(id) => builder.result_in(Scope {
+                graph: self.graph,
+                id,
+            }),
+            None => builder,
+        }
     }
 
     /// A constant (op `Const`).
