@@ -96,7 +96,7 @@ pub(super) fn keys(x: &Tensor, first: usize) -> Result<Vec<Key<'_>>> {
     }
     let number = |i: usize, v: f64| match v {
         v if v.is_nan() => Key::NotANumber(first + i),
-        v if v == 0.0 => Key::Bits(0),
+        0.0 => Key::Bits(0),
         v => Key::Bits(v.to_bits()),
     };
     match x.dtype() {

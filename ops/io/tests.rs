@@ -82,7 +82,7 @@ fn read_all(
 #[test]
 fn tf_records_and_their_faults() {
     let rec = data("rec");
-    let (records, e) = read_all("TFRecordReaderV2", &[], &[rec.clone()]);
+    let (records, e) = read_all("TFRecordReaderV2", &[], std::slice::from_ref(&rec));
     // The first record went to the run that waited.
     assert_eq!(
         records,
@@ -170,7 +170,7 @@ fn lines_whole_files_and_names() {
     let (records, _) = read_all(
         "TextLineReaderV2",
         &[("skip_header_lines", 1)],
-        &[name.clone()],
+        std::slice::from_ref(&name),
     );
     assert_eq!(
         records,

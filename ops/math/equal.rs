@@ -14,7 +14,7 @@ pub(crate) static EQUAL: OpEntry = OpEntry {
         signature: "Equal(x:T, y:T) -> (z:bool)",
         attrs: "T:type; incompatible_shape_error:bool=true",
         flags: Flags::COMMUTATIVE,
-        infer: infer,
+        infer,
     },
     grad: Grad::NotDifferentiable,
     kernels: &comparison_kernels::<Equal>(),

@@ -14,7 +14,7 @@ pub(crate) static NOT_EQUAL: OpEntry = OpEntry {
         signature: "NotEqual(x:T, y:T) -> (z:bool)",
         attrs: "T:type; incompatible_shape_error:bool=true",
         flags: Flags::COMMUTATIVE,
-        infer: infer,
+        infer,
     },
     grad: Grad::NotDifferentiable,
     kernels: &comparison_kernels::<NotEqual>(),

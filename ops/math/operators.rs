@@ -15,7 +15,7 @@ pub(crate) fn binary_op<'g>(
 ) -> Output<'g> {
     let name = scope.op_name().unwrap_or_else(|| default_name.to_string());
     let builder = scope.op(op).name(name);
-    if !x.output().is_some() && y.output().is_some() {
+    if x.output().is_none() && y.output().is_some() {
         let y = y.operand(scope, None);
         return builder.input_like(x, y.dtype()).input(y).out();
     }

@@ -66,7 +66,7 @@ impl<'g> Scope<'g> {
         e: impl Operand<'g>,
     ) -> Output<'g> {
         let builder = self.op("SelectV2").input(condition);
-        if !t.output().is_some() && e.output().is_some() {
+        if t.output().is_none() && e.output().is_some() {
             let e = e.operand(self, None);
             return builder.input_like(t, e.dtype()).input(e).out();
         }

@@ -46,7 +46,7 @@ fn infer_resource(ctx: &mut ShapeCtx<'_>) -> Result<()> {
 fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let limit = init.attrs.int("limit")?;
     if init.attrs.dtype("T")? == DType::I32 {
-        Ok(kernel::<i32>(limit, |v| i64::from(v), |v| v as i32))
+        Ok(kernel::<i32>(limit, i64::from, |v| v as i32))
     } else {
         Ok(kernel::<i64>(limit, |v| v, |v| v))
     }

@@ -176,9 +176,9 @@ pub fn resource_name(
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let valid_start = |c: char| c.is_ascii_alphanumeric() || c == '.';
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | '_');
-    if !container.is_empty()
-        && !(container.starts_with(valid_start) && container.chars().all(|c| valid(c) && c != '_'))
-    {
+    let well_formed =
+        container.starts_with(valid_start) && container.chars().all(|c| valid(c) && c != '_');
+    if !(container.is_empty() || well_formed) {
         return Err(Error::invalid_argument(format!(
             "container contains invalid characters: {container}"
         )));

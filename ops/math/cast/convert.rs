@@ -199,7 +199,7 @@ macro_rules! whole {
     ($name:ident, $float:ty, $int:ty, $limit:expr) => {
         #[inline(always)]
         fn $name(x: $float) -> $int {
-            if x >= -$limit && x < $limit {
+            if (-$limit..$limit).contains(&x) {
                 x as $int
             } else {
                 <$int>::MIN

@@ -167,7 +167,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let run = |threads: usize| {
         let b = Bench::new(threads);
         let v = b.variable("v", DType::F32, Some(vec![0.0f32; 1000].into()));
-        let indices: Vec<i32> = (0..n).map(|i| (i * 7919 % 1000) as i32).collect();
+        let indices: Vec<i32> = (0..n).map(|i| i * 7919 % 1000).collect();
         let updates: Vec<f32> = (0..n).map(|i| (i as f32).sin()).collect();
         let inputs = vec![Value::Ref(v.clone()), t(indices), t(updates)];
         b.run("ScatterAdd", inputs, &[]).unwrap();

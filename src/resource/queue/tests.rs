@@ -371,9 +371,9 @@ fn random_operations_keep_the_rules() {
                 4..=6 => singles.push(take(&q)),
                 7 | 8 => {
                     let n = i64::from(words.word() % 6);
-                    batches.push(take_many(&q, n, words.word() % 2 == 0).1);
+                    batches.push(take_many(&q, n, words.word().is_multiple_of(2)).1);
                 }
-                _ if words.word() % 12 == 0 => {
+                _ if words.word().is_multiple_of(12) => {
                     let _ = close(&q);
                     closed = true;
                 }
