@@ -77,7 +77,7 @@ mod real;
 mod real_div;
 mod reciprocal;
 mod reciprocal_grad;
-mod reduction;
+pub(crate) mod reduction;
 mod rint;
 mod round;
 mod rsqrt;

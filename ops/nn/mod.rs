@@ -2,6 +2,8 @@
 
 mod activation;
 mod composites;
+pub(crate) mod bias_add;
+mod bias_add_grad;
 pub mod compute;
 pub mod conv2d;
 pub mod conv2d_backprop_filter;
@@ -20,6 +22,10 @@ pub(crate) mod layout;
 mod leaky_relu;
 mod leaky_relu_grad;
 mod log_softmax;
+mod l2_loss;
+mod lrn;
+mod lrn_grad;
+mod mat_mul;
 pub mod max_pool;
 pub mod max_pool_grad;
 pub mod max_pool_grad_grad;
@@ -50,11 +56,15 @@ pub mod unfold;
 pub mod window;
 
 pub use composites::DropoutOptions;
+pub use lrn::LrnAttrs;
 
 use crate::registry::OpEntry;
 
 /// The ops of this family.
 pub(crate) static OPS: &[&OpEntry] = &[
+    &bias_add::BIAS_ADD,
+    &bias_add::BIAS_ADD_V1,
+    &bias_add_grad::BIAS_ADD_GRAD,
     &conv2d::CONV2D,
     &conv2d_backprop_filter::CONV2D_BACKPROP_FILTER,
     &conv2d_backprop_input::CONV2D_BACKPROP_INPUT,
@@ -65,6 +75,10 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &leaky_relu::LEAKY_RELU,
     &leaky_relu_grad::LEAKY_RELU_GRAD,
     &log_softmax::LOG_SOFTMAX,
+    &l2_loss::L2_LOSS,
+    &lrn::LRN,
+    &lrn_grad::LRN_GRAD,
+    &mat_mul::MAT_MUL,
     &max_pool::MAX_POOL,
     &max_pool_grad::MAX_POOL_GRAD,
     &max_pool_grad_grad::MAX_POOL_GRAD_GRAD,
