@@ -61,6 +61,7 @@ pub use mirror_pad::Mirror;
 pub use one_hot::OneHot;
 pub use strided_slice::{DenseSlice, Index, Masks, SliceSpec};
 pub use zeros::Sizes;
+pub(crate) use zeros::number;
 
 use crate::registry::OpEntry;
 
