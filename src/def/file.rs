@@ -2,12 +2,12 @@
 
 use super::{GraphDef, MetaGraphDef};
 use crate::error::{Error, Result};
+use crate::io::write_atomic;
 use crate::proto::fields::check_size;
 use crate::proto::schema::{self, Kind, Message};
 use crate::proto::wire::{Raw, Reader};
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 /// The forms that a definition has in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl GraphDef {
             Form::Json => self.to_json()?.into_bytes(),
         };
         check_size("GraphDef", bytes.len())?;
-        replace_file(path, &bytes)
+        write_atomic(path, &bytes)
     }
 }
 
@@ -136,7 +136,7 @@ impl MetaGraphDef {
             Form::Json => self.to_json()?.into_bytes(),
         };
         check_size("MetaGraphDef", bytes.len())?;
-        replace_file(path, &bytes)
+        write_atomic(path, &bytes)
     }
 }
 
@@ -159,51 +159,4 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
     )
     .map_err(|e| e.context(format!("{}: ", path.display())))?;
     fs::read(path).map_err(at)
-}
-
-/// Puts a new file in the place of an old one in one step: written beside it, synced, renamed.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let at = |e: std::io::Error| Error::io(path, &e);
-    let (temp, mut file) = create_beside(path).map_err(at)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temp, path));
-    if let Err(e) = written {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temp);
-        return Err(at(e));
-    }
-    // The new name must survive a crash too; some file systems cannot sync a folder, and that is no failure.
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
-}
-
-fn create_beside(path: &Path) -> std::io::Result<(PathBuf, File)> {
-    use std::hash::{BuildHasher, Hasher};
-    let name = path
-        .file_name()
-        .ok_or_else(|| std::io::Error::from(ErrorKind::IsADirectory))?;
-    let mut tries = 0;
-    loop {
-        // The standard hasher's keys are random.
-        let random = std::collections::hash_map::RandomState::new()
-            .build_hasher()
-            .finish();
-        let mut temp = std::ffi::OsString::from(".");
-        temp.push(name);
-        temp.push(format!(".{random:016x}"));
-        let temp = path.with_file_name(temp);
-        match OpenOptions::new().write(true).create_new(true).open(&temp) {
-            Ok(file) => return Ok((temp, file)),
-            Err(e) if e.kind() == ErrorKind::AlreadyExists && tries < 8 => tries += 1,
-            Err(e) => return Err(e),
-        }
-    }
 }
