@@ -17,8 +17,9 @@ pub(crate) static SHARDED_FILENAME: OpEntry = OpEntry {
     grad: Grad::NotDifferentiable,
     kernels: &[KernelDef::cpu(&[], |_| {
         Ok(AnyKernel::cheap(|ctx: &mut OpContext<'_>| {
-            let (shard, count) = (number(ctx, 1)?, number(ctx, 2)?);
             let mut name = base(ctx)?;
+            let shard = ctx.scalar::<i32>(1, "shard")?;
+            let count = ctx.scalar::<i32>(2, "num_shards")?;
             name.extend_from_slice(format!("-{shard:05}-of-{count:05}").as_bytes());
             ctx.set(0, Tensor::string(name))
         }))
@@ -35,8 +36,8 @@ pub(crate) static SHARDED_FILESPEC: OpEntry = OpEntry {
     grad: Grad::NotDifferentiable,
     kernels: &[KernelDef::cpu(&[], |_| {
         Ok(AnyKernel::cheap(|ctx: &mut OpContext<'_>| {
-            let count = number(ctx, 1)?;
             let mut name = base(ctx)?;
+            let count = ctx.scalar::<i32>(1, "num_shards")?;
             name.extend_from_slice(format!("-?????-of-{count:05}").as_bytes());
             ctx.set(0, Tensor::string(name))
         }))
@@ -50,20 +51,13 @@ fn scalars(ctx: &mut crate::op::ShapeCtx<'_>) -> crate::Result<()> {
     infer::scalar(ctx)
 }
 
-fn check_scalar(ctx: &OpContext<'_>, i: usize) -> crate::Result<()> {
-    let shape = ctx.input(i)?.shape();
-    match shape.is_scalar() {
-        true => Ok(()),
+fn base(ctx: &OpContext<'_>) -> crate::Result<Vec<u8>> {
+    let name = ctx.input(0)?;
+    match name.shape().is_scalar() {
+        true => Ok(name.to_bytes()?.to_vec()),
         false => Err(Error::invalid_argument(format!(
-            "Input {i} must be a scalar, got shape {shape}"
+            "basename must be a scalar, got shape {}",
+            name.shape()
         ))),
     }
-}
-fn number(ctx: &OpContext<'_>, i: usize) -> crate::Result<i32> {
-    check_scalar(ctx, i)?;
-    ctx.input(i)?.to_scalar()
-}
-fn base(ctx: &OpContext<'_>) -> crate::Result<Vec<u8>> {
-    check_scalar(ctx, 0)?;
-    Ok(ctx.input(0)?.to_bytes()?.to_vec())
 }

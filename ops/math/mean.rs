@@ -95,7 +95,7 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
             let axes = (axes + rank) % rank;
             let axis = s.named("GatherV2/axis").constant(0i32);
             let sizes = s.op("GatherV2").input(shape).input(axes).input(axis).out();
-            s.prod(sizes, [0i32], KeepDims::No)
+            reduce_all_axes(sizes.in_scope(s), "Prod")
         }
     };
     let factor = s.cast(factor, spread.dtype());

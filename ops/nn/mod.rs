@@ -1,9 +1,9 @@
 //! Neural-network ops.
 
 mod activation;
-mod composites;
 pub(crate) mod bias_add;
 mod bias_add_grad;
+mod composites;
 pub mod compute;
 pub mod conv2d;
 pub mod conv2d_backprop_filter;
@@ -18,11 +18,11 @@ mod elu;
 mod elu_grad;
 pub(crate) mod forwarding;
 mod in_top_k;
+mod l2_loss;
 pub(crate) mod layout;
 mod leaky_relu;
 mod leaky_relu_grad;
 mod log_softmax;
-mod l2_loss;
 mod lrn;
 mod lrn_grad;
 mod mat_mul;

@@ -32,7 +32,7 @@ const fn of(ulps: f64, scale: f64) -> Tolerance {
 const TABLE: &[(&[&str], Tolerance, Tolerance)] = &[
     // The sign of a zero is left open.
     (
-        &["Maximum", "Minimum", "Max", "Min"],
+        &["Maximum", "Minimum", "Max", "Min", "Relu", "Relu6"],
         of(0.5, 0.0),
         of(0.5, 0.0),
     ),

@@ -560,7 +560,7 @@ def mirror_pad(name, r, n, fixed):
             else:
                 yield Case(zeros(3), np.array([[2, 2]], np.int32), mode=mode, row=98)
                 yield Case(zeros(4), np.array([[3, 0]], np.int32), mode=mode, row=98)
-                yield Case(zeros(3), i64(2**62, 2**62).reshape(1, 2), mode=mode, row=98)
+                yield Case(zeros(3), i64(2**62, 2**62).reshape(1, 2), mode=mode, row=98, words=False)
                 yield Case(zeros(), np.zeros((0, 2), np.int32), mode=mode, row=98)
     for _ in range(0 if fixed else n):
         s = tuple(int(d) for d in r.integers(2, 5, int(r.integers(1, 5))))
@@ -766,10 +766,10 @@ def scatter_nd(name, r, n, fixed):
             yield Case(np.array([[1], [1], [0]], np.int32), rand(r, t, (3,)), i32(3))
         for i, (index, u, s) in enumerate((([[0, 1], [1, 0]], (2,), (2, 2)), ([[[0], [2]]], (1, 2, 3), (3, 3)), ([[1, 0, 1]], (1, 2), (2, 1, 2, 2)), ([1], (2,), (3, 2)))):
             t = ("int32", "int64", "int16")[i % 3]
-            yield Case(arr(index, t), rand(r, "float32", u), arr(s, t))
+            yield Case(arr(index, t), rand(r, "float32", u), arr(s, t), words=index != [1])
         yield Case(np.zeros((0, 1), np.int32), zeros(0, 2), i32(3, 2))
-        yield Case(np.zeros((2, 0), np.int32), rand(r, "float32", (2, 3)), i32(3))
-        yield Case(np.zeros((2, 1), np.int32), zeros(2, 0), i32(3, 0))
+        yield Case(np.zeros((2, 0), np.int32), rand(r, "float32", (2, 3)), i32(3), words=False)
+        yield Case(np.zeros((2, 1), np.int32), zeros(2, 0), i32(3, 0), words=False)
         for index, u, s in (([[5]], (1,), (3,)), ([[-1]], (1,), (3,)), ([[0, 0]], (1,), (3,)), ([[0]], (2,), (3,)), ([[0]], (1, 2), (3,)), ([[0]], (1,), (3, 2)), ([[0]], (1,), (-3,)), ([[0]], (1,), (0,)), ([[0]], (), (3,))):
             yield Case(np.array(index, np.int32), zeros(*u), i32(*s), row=94)
         yield Case(np.array([[0]], np.int32), zeros(1), scalar(3), row=94)
@@ -796,7 +796,7 @@ def sparse_to_dense(name, r, n, fixed):
         yield Case(np.array([[0, 1, 0], [1, 0, 1]], np.int64), i64(2, 2, 2), rand(r, "float32", (2,)), d)
         yield Case(i32(1, 0), i32(3), rand(r, "float32", (2,)), d, validate_indices=False)
         yield Case(i32(1, 1), i32(3), rand(r, "float32", (2,)), d, validate_indices=False)
-        yield Case(i32(), i32(3), zeros(0), d)
+        yield Case(i32(), i32(3), zeros(0), d, grad=False)  # TensorFlow gathers one row there
         yield Case(i32(), i32(0), zeros(0), d)
         yield Case(np.zeros((0, 2), np.int32), i32(2, 2), zeros(0), d)
         one = scalar(1.0, "float32")
@@ -997,11 +997,11 @@ def dynamic_stitch(name, r, n, fixed):
         yield Case([scalar(0)], [rand(r, "float32")])
         yield Case([i32(0, 1)], [zeros(2, 0)])
         yield Case([i32(5), i32(0, 1)], [zeros(1), zeros(3)], row=112)
-        yield Case([i32(-1), i32(0)], [zeros(1), zeros(1)], row=112)
-        yield Case([i32(0), i32(1)], [zeros(1, 2), zeros(1, 3)], row=112)
+        yield Case([i32(-1), i32(0)], [zeros(1), zeros(1)], row=112, words=False)
+        yield Case([i32(0), i32(1)], [zeros(1, 2), zeros(1, 3)], row=112, words=False)
         yield Case([i32(0, 1)], [zeros(1)], row=112)
         yield Case([np.zeros((1, 1), np.int32)], [zeros(1)], row=112)
-        yield Case([i32(0), i32(1)], [zeros(1), zeros(1, 1)], row=112)
+        yield Case([i32(0), i32(1)], [zeros(1), zeros(1, 1)], row=112, words=False)
         yield Case([i32(2**31 - 1)], [zeros(1)], row=112, must="InvalidArgument")
     for _ in range(0 if fixed else n):
         inner, t, k = shape_of(r, 0, 2), pick(r, ALL), int(r.integers(1, 4))

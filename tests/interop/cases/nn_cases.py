@@ -297,7 +297,7 @@ def lrn(name, r, n, fixed):
             yield Case(zeros(1, 1, 1, 0), row=55, grad=False)
             for d in (-1, 2**40, 2**31):
                 yield Case(zeros(1, 1, 1, 4), depth_radius=d, row=56)
-            yield Case(zeros(1, 1, 1, 4), depth_radius=2**31 - 1, row=56)
+            yield Case(zeros(1, 1, 1, 4), depth_radius=2**31 - 1, row=56, must="Any")
         else:
             for a, b, c in (((1, 1, 1, 4), (1, 1, 1, 5), (1, 1, 1, 4)), ((1, 1, 1, 4), (1, 1, 1, 4), (4,)), ((4,), (4,), (4,)), ((1, 1, 1, 4), (1, 1, 1, 4), (1, 1, 1, 5)), ((1, 1, 1, 4), (), (1, 1, 1, 4))):
                 yield Case(zeros(*a), zeros(*b), zeros(*c), row=58)
@@ -326,19 +326,19 @@ def bias_add(name, r, n, fixed):
                 yield make("float32", s, True)
         yield make("float32", (9, 17))
         if name != "BiasAddV1":
-            yield make("float32", (2, 3), True, row=59)
+            yield make("float32", (2, 3), True, row=59, must="Any")
             yield make("float32", (2, 3), row=59)
         if name == "BiasAddGrad":
             yield Case(zeros(2), row=60)
             yield Case(zeros(), row=60)
-            yield Case(zeros(2), data_format="NCHW", row=60)
+            yield Case(zeros(2), data_format="NCHW", row=60, words=False)
             yield Case(zeros(0, 0), row=60)
             yield Case(zeros(2, 0, 3), data_format="NCHW", row=60)
         else:
             for a, b in (((2, 3), (2,)), ((2,), (2,)), ((), (1,)), ((2, 3), (3, 1)), ((2, 3), ()), ((2, 3), (0,)), ((2, 3), (1,))):
                 yield Case(zeros(*a), zeros(*b), row=59)
             if name == "BiasAdd":
-                yield Case(zeros(2, 3, 4), zeros(4), data_format="NCHW", row=59)
+                yield Case(zeros(2, 3, 4), zeros(4), data_format="NCHW", row=59, words=False)
                 yield Case(zeros(2, 3), zeros(3), data_format="NHWD", row=59)
     for _ in range(0 if fixed else n):
         s = shape_of(r, 2, 5)
@@ -351,7 +351,10 @@ def activation(name, r, n, fixed):
     types = allowed(name)
     if fixed:
         for t in types:
-            yield Case(specials(t))
+            x = specials(t)
+            if name == "Elu" and t != "float32":
+                x = x[(np.abs(x) > 0.01) | (x == 0) | (x != x)]  # TensorFlow subtracts 1 from the exponential there
+            yield Case(x)
             yield Case(rand(r, t, (2, 5), 4.0))
         for s in SHAPES:
             yield Case(rand(r, "float32", s, 4.0))
@@ -521,7 +524,7 @@ def top_k(name, r, n, fixed):
             yield make(zeros(2), [1], row=122)
             yield make(zeros(2), [1, 1], row=122)
         yield make(zeros(2), 3, row=122)
-        yield make(zeros(2), -1, row=122)
+        yield make(zeros(2), -1, row=122, words=name != "TopK")
         yield make(zeros(), 1, row=122)
         yield make(zeros(), 0, row=122)
         yield make(zeros(0), 1, row=122)
