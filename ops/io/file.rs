@@ -15,7 +15,7 @@ pub(crate) static READ_FILE: OpEntry = OpEntry {
         signature: "ReadFile(filename:string) -> (contents:string)",
         attrs: "",
         flags: Flags::PURE,
-        infer: infer::scalar,
+        infer: read,
     },
     grad: Grad::NotDifferentiable,
     kernels: &[KernelDef::cpu(&[], |_| {
@@ -32,13 +32,13 @@ pub(crate) static WRITE_FILE: OpEntry = OpEntry {
         signature: "WriteFile(filename:string, contents:string) -> ()",
         attrs: "",
         flags: Flags::STATEFUL,
-        infer: infer::unknown,
+        infer: written,
     },
     grad: Grad::NotDifferentiable,
     kernels: &[KernelDef::cpu(&[], |_| {
         Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
             let path = path(ctx, 0)?;
-            let content = scalar(ctx, 1)?;
+            let content = scalar(ctx, 1, "Contents")?;
             if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
                 std::fs::create_dir_all(dir).map_err(|e| Error::io(dir, &e))?;
             }
@@ -57,8 +57,15 @@ pub(crate) static MATCHING_FILES: OpEntry = OpEntry {
     grad: Grad::NotDifferentiable,
     kernels: &[KernelDef::cpu(&[], |_| {
         Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
+            let patterns = ctx.input(0)?;
+            if patterns.shape().rank() > 1 {
+                return Err(Error::invalid_argument(format!(
+                    "Input patterns tensor must be scalar or vector, but had shape: {}",
+                    patterns.shape()
+                )));
+            }
             let mut found: Vec<String> = Vec::new();
-            for pattern in ctx.input(0)?.strings()? {
+            for pattern in patterns.strings()? {
                 let pattern = std::str::from_utf8(pattern)
                     .map_err(|_| Error::invalid_argument("a pattern is not valid UTF-8"))?;
                 found.extend(io::matching_files(pattern)?);
@@ -71,16 +78,24 @@ pub(crate) static MATCHING_FILES: OpEntry = OpEntry {
     })],
 };
 
+fn read(ctx: &mut ShapeCtx<'_>) -> Result<()> {
+    ctx.with_rank(0, 0)?;
+    infer::scalar(ctx)
+}
+fn written(ctx: &mut ShapeCtx<'_>) -> Result<()> {
+    ctx.with_rank(0, 0)?;
+    ctx.with_rank(1, 0).map(|_| ())
+}
 fn vector(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     ctx.set(0, PartialShape::vector(None));
     Ok(())
 }
 
-fn scalar(ctx: &OpContext<'_>, i: usize) -> Result<Bytes> {
+fn scalar(ctx: &OpContext<'_>, i: usize, what: &str) -> Result<Bytes> {
     let t = ctx.input(i)?;
     if !t.shape().is_scalar() {
         return Err(Error::invalid_argument(format!(
-            "Input {i} tensor must be scalar, but had shape: {}",
+            "{what} tensor must be scalar, but had shape: {}",
             t.shape()
         )));
     }
@@ -88,7 +103,7 @@ fn scalar(ctx: &OpContext<'_>, i: usize) -> Result<Bytes> {
 }
 
 fn path(ctx: &OpContext<'_>, i: usize) -> Result<PathBuf> {
-    let bytes = scalar(ctx, i)?;
+    let bytes = scalar(ctx, i, "Input filename")?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Error::invalid_argument("a file name is not valid UTF-8"))?;
     Ok(Path::new(text).to_path_buf())

@@ -1,18 +1,22 @@
-//! FIFOQueueV2, RandomShuffleQueueV2, PaddingFIFOQueueV2, PriorityQueueV2: the handle of a queue.
+//! FIFOQueueV2, RandomShuffleQueueV2, PaddingFIFOQueueV2, PriorityQueueV2 and their version 1 forms: the handle of a
+//! queue.
 
+use super::handle;
 use crate::error::Error;
 use crate::grad::Grad;
-use crate::kernel::{AnyKernel, KernelDef, KernelInit, NewKernel, OpContext};
-use crate::op::{Flags, OpDef, infer};
+use crate::kernel::{AnyKernel, KernelDef, KernelInit};
+use crate::op::{Flags, InferFn, OpDef, infer};
 use crate::registry::OpEntry;
 use crate::resource::queue::{Queue, QueueKind, QueueSpec, UNBOUNDED};
-use crate::resource::{Resource, resource_name};
-use crate::shape::Shape;
-use crate::tensor::{ResourceHandle, Tensor};
+
+const FIFO: &str = "component_types:list(type)>=1; shapes:list(shape)>=0=[]; capacity:int=-1; container:string=\"\"; shared_name:string=\"\"";
+const SHUFFLE: &str = "component_types:list(type)>=1; shapes:list(shape)>=0=[]; capacity:int=-1; min_after_dequeue:int=0; seed:int=0; seed2:int=0; container:string=\"\"; shared_name:string=\"\"";
+const PRIORITY: &str = "component_types:list(type)>=0=[]; shapes:list(shape)>=0; capacity:int=-1; container:string=\"\"; shared_name:string=\"\"";
 
 const fn entry(
     signature: &'static str,
     attrs: &'static str,
+    infer: InferFn,
     kernels: &'static [KernelDef],
 ) -> OpEntry {
     OpEntry {
@@ -20,39 +24,63 @@ const fn entry(
             signature,
             attrs,
             flags: Flags::STATEFUL,
-            infer: infer::scalar,
+            infer,
         },
         grad: Grad::NotDifferentiable,
         kernels,
     }
 }
 
-const fn cpu(new: NewKernel) -> KernelDef {
-    KernelDef::cpu(&[], new)
-}
+const FIFO_CPU: &[KernelDef] = &[KernelDef::cpu(&[], |init| new(init, QueueKind::Fifo))];
+const PADDING_CPU: &[KernelDef] = &[KernelDef::cpu(&[], |init| {
+    new(init, QueueKind::PaddingFifo)
+})];
+const SHUFFLE_CPU: &[KernelDef] = &[KernelDef::cpu(&[], |init| {
+    new(init, QueueKind::RandomShuffle)
+})];
+const PRIORITY_CPU: &[KernelDef] = &[KernelDef::cpu(&[], |init| new(init, QueueKind::Priority))];
 
 pub(crate) static FIFO_QUEUE_V2: OpEntry = entry(
     "FIFOQueueV2() -> (handle:resource)",
-    "component_types:list(type)>=1; shapes:list(shape)>=0=[]; capacity:int=-1; container:string=\"\"; shared_name:string=\"\"",
-    &[cpu(|init| new(init, QueueKind::Fifo))],
+    FIFO,
+    infer::scalar,
+    FIFO_CPU,
 );
-
+pub(crate) static FIFO_QUEUE: OpEntry = entry(
+    "FIFOQueue() -> (handle:ref string)",
+    FIFO,
+    handle::infer_new_v1,
+    FIFO_CPU,
+);
 pub(crate) static PADDING_FIFO_QUEUE_V2: OpEntry = entry(
     "PaddingFIFOQueueV2() -> (handle:resource)",
-    "component_types:list(type)>=1; shapes:list(shape)>=0=[]; capacity:int=-1; container:string=\"\"; shared_name:string=\"\"",
-    &[cpu(|init| new(init, QueueKind::PaddingFifo))],
+    FIFO,
+    infer::scalar,
+    PADDING_CPU,
 );
-
+pub(crate) static PADDING_FIFO_QUEUE: OpEntry = entry(
+    "PaddingFIFOQueue() -> (handle:ref string)",
+    FIFO,
+    handle::infer_new_v1,
+    PADDING_CPU,
+);
 pub(crate) static RANDOM_SHUFFLE_QUEUE_V2: OpEntry = entry(
     "RandomShuffleQueueV2() -> (handle:resource)",
-    "component_types:list(type)>=1; shapes:list(shape)>=0=[]; capacity:int=-1; min_after_dequeue:int=0; seed:int=0; seed2:int=0; container:string=\"\"; shared_name:string=\"\"",
-    &[cpu(|init| new(init, QueueKind::RandomShuffle))],
+    SHUFFLE,
+    infer::scalar,
+    SHUFFLE_CPU,
 );
-
+pub(crate) static RANDOM_SHUFFLE_QUEUE: OpEntry = entry(
+    "RandomShuffleQueue() -> (handle:ref string)",
+    SHUFFLE,
+    handle::infer_new_v1,
+    SHUFFLE_CPU,
+);
 pub(crate) static PRIORITY_QUEUE_V2: OpEntry = entry(
     "PriorityQueueV2() -> (handle:resource)",
-    "component_types:list(type)>=0=[]; shapes:list(shape)>=0; capacity:int=-1; container:string=\"\"; shared_name:string=\"\"",
-    &[cpu(|init| new(init, QueueKind::Priority))],
+    PRIORITY,
+    infer::scalar,
+    PRIORITY_CPU,
 );
 
 fn spec(init: &KernelInit<'_>, kind: QueueKind) -> crate::Result<QueueSpec> {
@@ -70,7 +98,9 @@ fn spec(init: &KernelInit<'_>, kind: QueueKind) -> crate::Result<QueueSpec> {
     let capacity = match attrs.int("capacity")? {
         c if c < 0 => UNBOUNDED,
         c => i32::try_from(c).map(|c| c as usize).map_err(|_| {
-            Error::invalid_argument(format!("capacity {c} out of range for an int32"))
+            Error::invalid_argument(format!(
+                "Attr capacity has value {c} out of range for an int32"
+            ))
         })?,
     };
     let (mut min_after_dequeue, mut seeds) = (0, (0, 0));
@@ -93,25 +123,10 @@ fn spec(init: &KernelInit<'_>, kind: QueueKind) -> crate::Result<QueueSpec> {
 
 fn new(init: &KernelInit<'_>, kind: QueueKind) -> crate::Result<AnyKernel> {
     let spec = spec(init, kind)?;
-    let (container, name) = resource_name(
-        init.attrs.str("container")?,
-        init.attrs.str("shared_name")?,
-        &init.node.name,
-        false,
-    )?;
-    let queue = init
-        .env
-        .resources
-        .get_or_create(&container, &name, || Queue::new(name.clone(), spec.clone()))?;
-    queue.matches(&spec, &init.node.op)?;
-    let handle = ResourceHandle {
-        device: init.env.device.clone(),
-        container,
-        name,
-        kind: Queue::KIND.into(),
-    };
-    let handle = Tensor::from_handles(Shape::scalar(), vec![handle])?;
-    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
-        ctx.set(0, handle.clone())
-    }))
+    let op = init.node.op.clone();
+    handle::kernel(
+        init,
+        |name| Queue::new(name, spec.clone()),
+        |queue| queue.matches(&spec, &op),
+    )
 }

@@ -1,118 +1,127 @@
-//! QueueDequeueV2, QueueDequeueManyV2, QueueDequeueUpToV2: take one element, or a batch; wait for what is missing.
+//! QueueDequeueV2, QueueDequeueManyV2, QueueDequeueUpToV2 and their version 1 forms: take one element, or a batch;
+//! wait for what is missing.
 
-use super::enqueue::{cancel_with, handle_is_scalar};
+use super::{handle, wait};
 use crate::error::Error;
 use crate::grad::Grad;
-use crate::kernel::{AnyKernel, AsyncCall, AsyncKernel, KernelDef, Value};
-use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::kernel::{AnyKernel, AsyncCall, KernelDef, KernelInit, Value};
+use crate::op::{Flags, InferFn, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
-use crate::resource::queue::{Batch, Delivery, Queue, Tuple};
+use crate::resource::Queue;
+use crate::resource::queue::{Batch, Tuple};
+use crate::tensor::Tensor;
+use std::sync::Arc;
 
-pub(crate) static QUEUE_DEQUEUE_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueDequeueV2(handle:resource) -> (components:component_types)",
-        attrs: "component_types:list(type)>=1; timeout_ms:int=-1",
-        flags: Flags::STATEFUL,
-        infer: handle_is_scalar,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| Ok(AnyKernel::later(Dequeue)))],
-};
+const fn entry(
+    signature: &'static str,
+    flags: Flags,
+    infer: InferFn,
+    kernels: &'static [KernelDef],
+) -> OpEntry {
+    OpEntry {
+        def: OpDef {
+            signature,
+            attrs: "component_types:list(type)>=1; timeout_ms:int=-1",
+            flags,
+            infer,
+        },
+        grad: Grad::NotDifferentiable,
+        kernels,
+    }
+}
 
-pub(crate) static QUEUE_DEQUEUE_MANY_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueDequeueManyV2(handle:resource, n:int32) -> (components:component_types)",
-        attrs: "component_types:list(type)>=1; timeout_ms:int=-1",
-        flags: Flags::STATEFUL,
-        infer: many,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::later(DequeueMany { or_fewer: false }))
-    })],
-};
+pub(crate) static QUEUE_DEQUEUE_V2: OpEntry = entry(
+    "QueueDequeueV2(handle:resource) -> (components:component_types)",
+    Flags::STATEFUL,
+    handle::infer,
+    &[KernelDef::cpu(&[], one)],
+);
+pub(crate) static QUEUE_DEQUEUE_MANY_V2: OpEntry = entry(
+    "QueueDequeueManyV2(handle:resource, n:int32) -> (components:component_types)",
+    Flags::STATEFUL,
+    counted,
+    &[KernelDef::cpu(&[], many)],
+);
+pub(crate) static QUEUE_DEQUEUE_UP_TO_V2: OpEntry = entry(
+    "QueueDequeueUpToV2(handle:resource, n:int32) -> (components:component_types)",
+    Flags::STATEFUL,
+    counted,
+    &[KernelDef::cpu(&[], up_to)],
+);
+pub(crate) static QUEUE_DEQUEUE: OpEntry = entry(
+    "QueueDequeue(handle:ref string) -> (components:component_types)",
+    Flags::PURE,
+    handle::infer_v1,
+    &[KernelDef::cpu(&[], one)],
+);
+pub(crate) static QUEUE_DEQUEUE_MANY: OpEntry = entry(
+    "QueueDequeueMany(handle:ref string, n:int32) -> (components:component_types)",
+    Flags::PURE,
+    counted_v1,
+    &[KernelDef::cpu(&[], many)],
+);
+pub(crate) static QUEUE_DEQUEUE_UP_TO: OpEntry = entry(
+    "QueueDequeueUpTo(handle:ref string, n:int32) -> (components:component_types)",
+    Flags::PURE,
+    counted_v1,
+    &[KernelDef::cpu(&[], up_to)],
+);
 
-pub(crate) static QUEUE_DEQUEUE_UP_TO_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueDequeueUpToV2(handle:resource, n:int32) -> (components:component_types)",
-        attrs: "component_types:list(type)>=1; timeout_ms:int=-1",
-        flags: Flags::STATEFUL,
-        infer: many,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::later(DequeueMany { or_fewer: true }))
-    })],
-};
-
-fn many(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
-    handle_is_scalar(ctx)?;
+fn counted(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
+    handle::infer(ctx)?;
+    ctx.with_rank(1, 0).map(|_| ())
+}
+fn counted_v1(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
+    handle::infer_v1(ctx)?;
     ctx.with_rank(1, 0).map(|_| ())
 }
 
-/// The queue, unless the step is over already; checks that it holds what the op expects.
-fn begin(call: &AsyncCall) -> crate::Result<std::sync::Arc<Queue>> {
-    let queue = call.resource::<Queue>(0)?;
-    if call.step.cancellation.is_cancelled() {
-        return Err(Error::cancelled("Dequeue operation was cancelled"));
-    }
-    Ok(queue)
-}
+const CANCELLED: &str = "Dequeue operation was cancelled";
 
-fn outputs(tensors: impl IntoIterator<Item = crate::Tensor>) -> Vec<Value> {
+fn outputs(tensors: impl IntoIterator<Item = Tensor>) -> Vec<Value> {
     tensors.into_iter().map(Value::Tensor).collect()
 }
 
-struct Dequeue;
-
-impl AsyncKernel for Dequeue {
-    fn start(&self, call: AsyncCall) {
-        let queue = match begin(&call) {
-            Ok(q) => q,
-            Err(e) => return call.finish(Err(e)),
-        };
-        let step = call.step.clone();
-        let done =
-            Box::new(move |result: crate::Result<Tuple>, _| call.finish(result.map(outputs)));
-        let ticket = queue.dequeue(done);
-        cancel_with(&step, queue, ticket);
-    }
+fn one(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+    Ok(wait::kernel(init, 1, |call, queue| {
+        wait::operate(
+            call,
+            queue,
+            CANCELLED,
+            |queue, done| queue.dequeue(done),
+            |tuple: Tuple, _| Ok(outputs(tuple)),
+        );
+    }))
 }
 
-struct DequeueMany {
-    or_fewer: bool,
+fn many(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+    Ok(wait::kernel(init, 2, |call, queue| {
+        begin(call, queue, false)
+    }))
+}
+fn up_to(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+    Ok(wait::kernel(init, 2, |call, queue| {
+        begin(call, queue, true)
+    }))
 }
 
-impl AsyncKernel for DequeueMany {
-    fn start(&self, call: AsyncCall) {
-        let wanted = begin(&call).and_then(|queue| {
-            let n = call.input(1)?;
-            if !n.shape().is_scalar() {
-                return Err(Error::invalid_argument(format!(
-                    "n must be a scalar, but got shape {}",
-                    n.shape()
-                )));
-            }
-            Ok((queue, i64::from(n.to_scalar::<i32>()?)))
-        });
-        let (queue, n) = match wanted {
-            Ok(w) => w,
-            Err(e) => return call.finish(Err(e)),
-        };
-        let (step, source) = (call.step.clone(), queue.clone());
-        let done = Box::new(move |result: crate::Result<Batch>, delivery| {
-            let pool = call.env.pool.clone();
-            let finish = move || {
-                let stacked = result.and_then(|b| b.stack(&source));
-                call.finish(stacked.map(outputs));
-            };
-            // Copying a batch is not the work of the one who happened to complete it.
-            match delivery {
-                Delivery::Here => finish(),
-                Delivery::Elsewhere => pool.spawn(Box::new(finish)),
-            }
-        });
-        let ticket = queue.dequeue_many(n, self.or_fewer, done);
-        cancel_with(&step, queue, ticket);
-    }
+fn begin(call: AsyncCall, queue: Arc<Queue>, or_fewer: bool) {
+    let n = call.input(1).and_then(|n| match n.shape().is_scalar() {
+        true => n.to_scalar::<i32>(),
+        false => Err(Error::invalid_argument(format!(
+            "n must be a scalar, but got shape {}",
+            n.shape()
+        ))),
+    });
+    let n = match n {
+        Ok(n) => i64::from(n),
+        Err(e) => return call.finish(Err(e)),
+    };
+    wait::operate(
+        call,
+        queue,
+        CANCELLED,
+        |queue, done| queue.dequeue_many(n, or_fewer, done),
+        |batch: Batch, queue| batch.stack(queue).map(outputs),
+    );
 }

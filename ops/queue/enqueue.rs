@@ -1,85 +1,86 @@
-//! QueueEnqueueV2, QueueEnqueueManyV2: add one element, or the rows of a batch; wait while the queue is full.
+//! QueueEnqueueV2, QueueEnqueueManyV2 and their version 1 forms: add one element, or the rows of a batch; wait while
+//! the queue is full.
 
-use crate::error::Error;
+use super::{handle, wait};
 use crate::grad::Grad;
-use crate::kernel::{AnyKernel, AsyncCall, AsyncKernel, KernelDef, Value};
-use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::kernel::{AnyKernel, AsyncCall, KernelDef, KernelInit, Value};
+use crate::op::{Flags, InferFn, OpDef};
 use crate::registry::OpEntry;
-use crate::resource::queue::{Queue, Ticket, Tuple};
+use crate::resource::Queue;
+use crate::resource::queue::Tuple;
 use std::sync::Arc;
 
-pub(crate) static QUEUE_ENQUEUE_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueEnqueueV2(handle:resource, components:Tcomponents) -> ()",
-        attrs: "Tcomponents:list(type)>=1; timeout_ms:int=-1",
-        flags: Flags::STATEFUL,
-        infer: handle_is_scalar,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::later(Enqueue { many: false }))
-    })],
-};
-
-pub(crate) static QUEUE_ENQUEUE_MANY_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueEnqueueManyV2(handle:resource, components:Tcomponents) -> ()",
-        attrs: "Tcomponents:list(type)>=1; timeout_ms:int=-1",
-        flags: Flags::STATEFUL,
-        infer: handle_is_scalar,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::later(Enqueue { many: true }))
-    })],
-};
-
-/// The handle of a queue is one; nothing is known of what comes out.
-pub(super) fn handle_is_scalar(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
-    ctx.with_rank(0, 0).map(|_| ())
+const fn entry(
+    signature: &'static str,
+    flags: Flags,
+    infer: InferFn,
+    kernels: &'static [KernelDef],
+) -> OpEntry {
+    OpEntry {
+        def: OpDef {
+            signature,
+            attrs: "Tcomponents:list(type)>=1; timeout_ms:int=-1",
+            flags,
+            infer,
+        },
+        grad: Grad::NotDifferentiable,
+        kernels,
+    }
 }
 
-struct Enqueue {
-    many: bool,
+pub(crate) static QUEUE_ENQUEUE_V2: OpEntry = entry(
+    "QueueEnqueueV2(handle:resource, components:Tcomponents) -> ()",
+    Flags::STATEFUL,
+    handle::infer,
+    &[KernelDef::cpu(&[], one)],
+);
+pub(crate) static QUEUE_ENQUEUE_MANY_V2: OpEntry = entry(
+    "QueueEnqueueManyV2(handle:resource, components:Tcomponents) -> ()",
+    Flags::STATEFUL,
+    handle::infer,
+    &[KernelDef::cpu(&[], many)],
+);
+pub(crate) static QUEUE_ENQUEUE: OpEntry = entry(
+    "QueueEnqueue(handle:ref string, components:Tcomponents) -> ()",
+    Flags::PURE,
+    handle::infer_v1,
+    &[KernelDef::cpu(&[], one)],
+);
+pub(crate) static QUEUE_ENQUEUE_MANY: OpEntry = entry(
+    "QueueEnqueueMany(handle:ref string, components:Tcomponents) -> ()",
+    Flags::PURE,
+    handle::infer_v1,
+    &[KernelDef::cpu(&[], many)],
+);
+
+fn one(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+    Ok(wait::kernel(init, 1, |call, queue| {
+        begin(call, queue, false)
+    }))
+}
+fn many(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+    Ok(wait::kernel(init, 1, |call, queue| {
+        begin(call, queue, true)
+    }))
 }
 
-impl AsyncKernel for Enqueue {
-    fn start(&self, mut call: AsyncCall) {
-        let queue = match call.resource::<Queue>(0) {
-            Ok(q) => q,
-            Err(e) => return call.finish(Err(e)),
-        };
-        if call.step.cancellation.is_cancelled() {
-            return call.finish(Err(Error::cancelled("Enqueue operation was cancelled")));
-        }
-        let components: Tuple = call
-            .inputs
-            .drain(1..)
-            .filter_map(|v| match v {
-                Value::Tensor(t) => Some(t),
-                Value::Ref(_) => None,
-            })
-            .collect();
-        let step = call.step.clone();
-        let done =
-            Box::new(move |result: crate::Result<()>, _| call.finish(result.map(|()| Vec::new())));
-        let ticket = match self.many {
+fn begin(mut call: AsyncCall, queue: Arc<Queue>, many: bool) {
+    let components: Tuple = call
+        .inputs
+        .drain(1..)
+        .filter_map(|v| match v {
+            Value::Tensor(t) => Some(t),
+            Value::Ref(_) => None,
+        })
+        .collect();
+    wait::operate(
+        call,
+        queue,
+        "Enqueue operation was cancelled",
+        |queue, done| match many {
             false => queue.enqueue(components, done),
             true => queue.enqueue_many(components, done),
-        };
-        cancel_with(&step, queue, ticket);
-    }
-}
-
-/// Lets the step's cancellation end an operation that waits.
-pub(super) fn cancel_with(step: &crate::kernel::Step, queue: Arc<Queue>, ticket: Option<Ticket>) {
-    let Some(ticket) = ticket else { return };
-    let target = queue.clone();
-    // Cancelling an operation that is over does nothing, so the callback may stay.
-    let registered = step
-        .cancellation
-        .register(Box::new(move || target.cancel(ticket)));
-    if registered.is_none() {
-        queue.cancel(ticket);
-    }
+        },
+        |(), _| Ok(Vec::new()),
+    );
 }

@@ -1,88 +1,103 @@
-//! QueueCloseV2, QueueSizeV2, QueueIsClosedV2.
+//! QueueCloseV2, QueueSizeV2, QueueIsClosedV2 and their version 1 forms.
 
-use super::enqueue::{cancel_with, handle_is_scalar};
-use crate::error::Error;
+use super::{handle, wait};
 use crate::grad::Grad;
-use crate::kernel::{AnyKernel, AsyncCall, AsyncKernel, KernelDef, OpContext};
-use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
+use crate::op::{Flags, InferFn, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
-use crate::resource::queue::Queue;
+use crate::resource::Queue;
 use crate::shape::PartialShape;
 use crate::tensor::Tensor;
 
-pub(crate) static QUEUE_CLOSE_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueCloseV2(handle:resource) -> ()",
-        attrs: "cancel_pending_enqueues:bool=false",
-        flags: Flags::STATEFUL,
-        infer: handle_is_scalar,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |init| {
-        let cancel = init.attrs.bool("cancel_pending_enqueues")?;
-        Ok(AnyKernel::later(Close { cancel }))
-    })],
-};
+const fn entry(
+    signature: &'static str,
+    attrs: &'static str,
+    flags: Flags,
+    infer: InferFn,
+    kernels: &'static [KernelDef],
+) -> OpEntry {
+    OpEntry {
+        def: OpDef {
+            signature,
+            attrs,
+            flags,
+            infer,
+        },
+        grad: Grad::NotDifferentiable,
+        kernels,
+    }
+}
 
-pub(crate) static QUEUE_SIZE_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueSizeV2(handle:resource) -> (size:int32)",
-        attrs: "",
-        flags: Flags::STATEFUL,
-        infer: scalar,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
+pub(crate) static QUEUE_CLOSE_V2: OpEntry = entry(
+    "QueueCloseV2(handle:resource) -> ()",
+    "cancel_pending_enqueues:bool=false",
+    Flags::STATEFUL,
+    handle::infer,
+    &[KernelDef::cpu(&[], close)],
+);
+pub(crate) static QUEUE_CLOSE: OpEntry = entry(
+    "QueueClose(handle:ref string) -> ()",
+    "cancel_pending_enqueues:bool=false",
+    Flags::PURE,
+    handle::infer_v1,
+    &[KernelDef::cpu(&[], close)],
+);
+pub(crate) static QUEUE_SIZE_V2: OpEntry = entry(
+    "QueueSizeV2(handle:resource) -> (size:int32)",
+    "",
+    Flags::STATEFUL,
+    scalar,
+    &[KernelDef::cpu(&[], |_| Ok(AnyKernel::cheap(size)))],
+);
+pub(crate) static QUEUE_SIZE: OpEntry = entry(
+    "QueueSize(handle:ref string) -> (size:int32)",
+    "",
+    Flags::PURE,
+    scalar_v1,
+    &[KernelDef::cpu(&[], |_| Ok(AnyKernel::cheap(size)))],
+);
+pub(crate) static QUEUE_IS_CLOSED_V2: OpEntry = entry(
+    "QueueIsClosedV2(handle:resource) -> (is_closed:bool)",
+    "",
+    Flags::STATEFUL,
+    scalar,
+    &[KernelDef::cpu(&[], |_| {
         Ok(AnyKernel::cheap(|ctx: &mut OpContext<'_>| {
-            let size = ctx.resource::<Queue>(0)?.size();
-            ctx.set(0, Tensor::from(i32::try_from(size).unwrap_or(i32::MAX)))
-        }))
-    })],
-};
-
-pub(crate) static QUEUE_IS_CLOSED_V2: OpEntry = OpEntry {
-    def: OpDef {
-        signature: "QueueIsClosedV2(handle:resource) -> (is_closed:bool)",
-        attrs: "",
-        flags: Flags::STATEFUL,
-        infer: scalar,
-    },
-    grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::cheap(|ctx: &mut OpContext<'_>| {
-            let closed = ctx.resource::<Queue>(0)?.is_closed();
+            let closed = handle::of_context::<Queue>(ctx)?.is_closed();
             ctx.set(0, Tensor::from(closed))
         }))
     })],
-};
+);
 
 fn scalar(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
-    handle_is_scalar(ctx)?;
+    handle::infer(ctx)?;
+    ctx.set(0, PartialShape::scalar());
+    Ok(())
+}
+fn scalar_v1(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
+    handle::infer_v1(ctx)?;
     ctx.set(0, PartialShape::scalar());
     Ok(())
 }
 
-struct Close {
-    cancel: bool,
+fn size(ctx: &mut OpContext<'_>) -> crate::Result<()> {
+    let size = handle::of_context::<Queue>(ctx)?.size();
+    ctx.set(0, Tensor::from(i32::try_from(size).unwrap_or(i32::MAX)))
 }
 
-impl AsyncKernel for Close {
-    fn start(&self, call: AsyncCall) {
-        let queue = match call.resource::<Queue>(0) {
-            Ok(q) => q,
-            Err(e) => return call.finish(Err(e)),
-        };
-        if self.cancel {
+fn close(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+    let cancel = init.attrs.bool("cancel_pending_enqueues")?;
+    Ok(wait::kernel(init, 1, move |call, queue| {
+        if cancel {
             queue.close_and_cancel();
             return call.finish(Ok(Vec::new()));
         }
-        if call.step.cancellation.is_cancelled() {
-            return call.finish(Err(Error::cancelled("Enqueue operation was cancelled")));
-        }
-        let step = call.step.clone();
-        let done =
-            Box::new(move |result: crate::Result<()>, _| call.finish(result.map(|()| Vec::new())));
-        let ticket = queue.close(done);
-        cancel_with(&step, queue, ticket);
-    }
+        wait::operate(
+            call,
+            queue,
+            "Enqueue operation was cancelled",
+            |queue, done| queue.close(done),
+            |(), _| Ok(Vec::new()),
+        );
+    }))
 }

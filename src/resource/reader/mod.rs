@@ -38,8 +38,10 @@ struct Core {
 
 #[derive(Default)]
 struct Requests {
-    waiting: VecDeque<Request>,
+    waiting: VecDeque<(u64, Request)>,
+    /// Somebody serves: he takes the requests in turn until none waits.
     busy: bool,
+    next: u64,
 }
 
 /// A read that is asked for.
@@ -128,18 +130,20 @@ impl Reader {
         if !c.source.can_store() {
             return Err(Error::unimplemented("Reader RestoreState"));
         }
-        let bad = || Error::invalid_argument("Could not parse state for the reader");
-        let s = <ReaderState as prost::Message>::decode(state).map_err(|_| bad())?;
-        let open = s
-            .work_started
-            .checked_sub(s.work_finished)
-            .ok_or_else(bad)?;
-        if s.work_started < 0
-            || s.work_finished < 0
-            || s.num_records_produced < 0
-            || !(0..=1).contains(&open)
-        {
-            return Err(bad());
+        let bad = |what: &str| {
+            Error::invalid_argument(format!("{what} the reader: {}", state.escape_ascii()))
+        };
+        let s = <ReaderState as prost::Message>::decode(state)
+            .map_err(|_| bad("Could not parse state for"))?;
+        if s.work_started < 0 || s.work_finished < 0 || s.num_records_produced < 0 {
+            return Err(bad("Unexpected negative value when restoring in"));
+        }
+        // Neither is negative, so the difference is in range; of a file begun and not finished there is at most one.
+        let open = s.work_started - s.work_finished;
+        if !(0..=1).contains(&open) {
+            return Err(bad(
+                "Inconsistent work started vs. finished when restoring in",
+            ));
         }
         c.source.close();
         (c.started, c.finished, c.produced) =
@@ -151,7 +155,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads records, now or when the queue gives a file.
+    /// Reads records, now (the outcome then comes on this thread) or when the queue gives a file.
     pub fn read(self: &Arc<Reader>, request: Request) {
         let spec = request.queue.spec();
         if spec.dtypes.as_slice() != [DType::String] {
@@ -161,19 +165,44 @@ impl Reader {
             };
             return (request.done)(Err(Error::invalid_argument(text)));
         }
-        {
-            let mut r = self.requests.lock();
-            r.waiting.push_back(request);
-            if std::mem::replace(&mut r.busy, true) {
-                return;
-            }
+        if request.most == 0 {
+            return (request.done)(Ok(Vec::new()));
         }
-        self.serve_waiting();
+        let step = request.step.clone();
+        let (id, waits) = {
+            let mut r = self.requests.lock();
+            let id = r.next;
+            r.next += 1;
+            r.waiting.push_back((id, request));
+            (id, std::mem::replace(&mut r.busy, true))
+        };
+        if !waits {
+            return self.serve_waiting(Some(id));
+        }
+        let me = self.clone();
+        let cancel = Box::new(move || me.cancel(id));
+        if step.cancellation.register(cancel).is_none() {
+            self.cancel(id);
+        }
     }
 
-    fn serve_waiting(self: &Arc<Reader>) {
+    /// Ends a request whose turn has not come. (The one in turn ends with its wait for the queue.)
+    fn cancel(&self, id: u64) {
+        let removed = {
+            let mut r = self.requests.lock();
+            let at = r.waiting.iter().position(|(i, _)| *i == id);
+            at.and_then(|i| r.waiting.remove(i))
+        };
+        if let Some((_, request)) = removed {
+            finish(request, Err(cancelled()), false);
+        }
+    }
+
+    /// Serves requests in turn until none waits, one has to wait for the queue, or the own one is over: then
+    /// somebody else goes on with the others.
+    fn serve_waiting(self: &Arc<Reader>, own: Option<u64>) {
         loop {
-            let next = {
+            let (id, next) = {
                 let mut r = self.requests.lock();
                 match r.waiting.pop_front() {
                     Some(next) => next,
@@ -183,23 +212,37 @@ impl Reader {
                     }
                 }
             };
-            if !self.serve(next) {
+            let is_own = own == Some(id);
+            if !self.serve(next, is_own) {
+                return;
+            }
+            if is_own {
+                let pool = {
+                    let mut r = self.requests.lock();
+                    r.busy = !r.waiting.is_empty();
+                    r.waiting.front().map(|(_, next)| next.pool.clone())
+                };
+                if let Some(pool) = pool {
+                    let me = self.clone();
+                    pool.spawn(Box::new(move || me.serve_waiting(None)));
+                }
                 return;
             }
         }
     }
 
     /// Serves one request; false when it waits for the queue, and goes on from there.
-    fn serve(self: &Arc<Reader>, mut request: Request) -> bool {
+    fn serve(self: &Arc<Reader>, mut request: Request, is_own: bool) -> bool {
         loop {
             if request.step.cancellation.is_cancelled() {
-                (request.done)(Err(Error::cancelled("Read operation was cancelled")));
+                finish(request, Err(cancelled()), is_own);
                 return true;
             }
-            match self.core.lock().read(request.most) {
+            let outcome = self.core.lock().read(request.most);
+            match outcome {
                 Ok(records) if records.is_empty() => {}
                 outcome => {
-                    (request.done)(outcome);
+                    finish(request, outcome, is_own);
                     return true;
                 }
             }
@@ -218,17 +261,17 @@ impl Reader {
                 }
                 let pool = request.pool.clone();
                 pool.spawn(Box::new(move || {
-                    let over = match me.begin(request, result) {
-                        Some(request) => me.serve(request),
+                    let over = match me.begin(request, result, false) {
+                        Some(request) => me.serve(request, false),
                         None => true,
                     };
                     if over {
-                        me.serve_waiting();
+                        me.serve_waiting(None);
                     }
                 }));
             }));
             match (ticket, here.lock().take()) {
-                (_, Some((r, result))) => match self.begin(r, result) {
+                (_, Some((r, result))) => match self.begin(r, result, is_own) {
                     Some(r) => request = r,
                     None => return true,
                 },
@@ -246,7 +289,7 @@ impl Reader {
     }
 
     /// Opens the file that the queue gave; `None` when the request has ended with an error.
-    fn begin(&self, request: Request, name: Result<Tuple>) -> Option<Request> {
+    fn begin(&self, request: Request, name: Result<Tuple>, is_own: bool) -> Option<Request> {
         let opened = name.and_then(|tuple| {
             let name = tuple
                 .first()
@@ -258,26 +301,33 @@ impl Reader {
             }
             let name = name.to_bytes()?.clone();
             let mut c = self.core.lock();
+            c.source.open(&name)?;
+            c.work = Some(name);
             c.started += 1;
-            match c.source.open(&name) {
-                Ok(()) => {
-                    c.work = Some(name);
-                    Ok(())
-                }
-                Err(e) => {
-                    c.finished += 1;
-                    Err(e)
-                }
-            }
+            Ok(())
         });
         match opened {
             Ok(()) => Some(request),
             Err(e) => {
-                (request.done)(Err(e));
+                finish(request, Err(e), is_own);
                 None
             }
         }
     }
+}
+
+/// Gives a request its outcome: here when it is the caller's own, else on a thread of the pool, since what follows
+/// from it may be long.
+fn finish(request: Request, outcome: Result<Vec<Record>>, is_own: bool) {
+    let done = request.done;
+    match is_own {
+        true => done(outcome),
+        false => request.pool.spawn(Box::new(move || done(outcome))),
+    }
+}
+
+fn cancelled() -> Error {
+    Error::cancelled("Dequeue operation was cancelled")
 }
 
 impl Core {
@@ -285,16 +335,21 @@ impl Core {
     fn read(&mut self, most: usize) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         while self.work.is_some() && records.len() < most {
-            match self.source.next()? {
-                Some(record) => {
-                    records.push(record);
-                    self.produced += 1;
-                }
-                None => {
-                    self.source.close();
-                    self.work = None;
-                    self.finished += 1;
-                }
+            let next = match self.source.next() {
+                Ok(next) => next,
+                // What was read before the fault is given; the next read meets the fault again.
+                Err(_) if !records.is_empty() => break,
+                Err(e) => return Err(e),
+            };
+            let over = next.is_none() || self.source.is_exhausted();
+            if let Some(record) = next {
+                records.push(record);
+                self.produced += 1;
+            }
+            if over {
+                self.source.close();
+                self.work = None;
+                self.finished = self.started;
             }
         }
         Ok(records)

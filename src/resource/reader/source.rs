@@ -21,6 +21,10 @@ pub trait Source: Send {
     fn next(&mut self) -> Result<Option<Record>>;
     /// Leaves the file.
     fn close(&mut self);
+    /// Whether the open file is known to hold no further record.
+    fn is_exhausted(&self) -> bool {
+        false
+    }
     /// Whether the state between files can be stored.
     fn can_store(&self) -> bool {
         false
@@ -227,7 +231,7 @@ impl Source for TfRecord {
     }
 }
 
-/// Each file as one record (op `WholeFileReaderV2`).
+/// Each file as one record (op `WholeFileReaderV2`). A file that cannot be read stays the current one.
 #[derive(Default)]
 pub struct WholeFile(Option<Bytes>);
 
@@ -237,15 +241,18 @@ impl Source for WholeFile {
         Ok(())
     }
     fn next(&mut self) -> Result<Option<Record>> {
-        let Some(name) = self.0.take() else {
+        let Some(name) = &self.0 else {
             return Ok(None);
         };
-        let path = path_of(&name)?;
+        let path = path_of(name)?;
         let content = std::fs::read(&path).map_err(|e| Error::io(Path::new(&path), &e))?;
-        Ok(Some((name, Bytes::from(content))))
+        Ok(self.0.take().map(|name| (name, Bytes::from(content))))
     }
     fn close(&mut self) {
         self.0 = None;
+    }
+    fn is_exhausted(&self) -> bool {
+        self.0.is_none()
     }
     fn can_store(&self) -> bool {
         true
@@ -266,6 +273,9 @@ impl Source for Identity {
     }
     fn close(&mut self) {
         self.0 = None;
+    }
+    fn is_exhausted(&self) -> bool {
+        self.0.is_none()
     }
     fn can_store(&self) -> bool {
         true
