@@ -262,7 +262,9 @@ def steps(out):
         total_loss = loss(logits, labels)
         op = train(total_loss, global_step, 8)
         init = tf.global_variables_initializer()
-        norms = [tf.nn.l2_loss(tf.identity(v), name=f"norm/{v.op.name}") for v in tf.global_variables() if v.dtype.base_dtype == tf.float32]
+        # The averages of the variables read them while they are updated: no order is fixed between the two.
+        fixed = [v for v in tf.global_variables() if v.dtype.base_dtype == tf.float32 and not v.op.name.endswith("/ExponentialMovingAverage")]
+        norms = [tf.nn.l2_loss(tf.identity(v), name=f"norm/{v.op.name}") for v in fixed]
         corners = [tf.slice(tf.reshape(v, [-1]), [0], [min(5, int(v.shape.num_elements()))], name=f"corner/{v.op.name}")
                    for v in tf.trainable_variables()]
         state = norms + corners + [tf.identity(global_step, name="step")]

@@ -226,13 +226,12 @@ def moving_averages():
                     set_v = tf.assign(v, value).op
                     t = tf.identity(value * 2.0, name="loss")
                     ema = tf.train.ExponentialMovingAverage(0.9, step if with_step else None, name="avg", **kw)
-                    with tf.control_dependencies([set_v]):
-                        update = ema.apply([v, t])
+                    update = ema.apply([v, t])
                     init = tf.global_variables_initializer()
                     state = [tf.identity(x, name=f"read/{x.op.name}") for x in tf.global_variables()] + [ema.average(v) + 0.0, ema.average(t) + 0.0]
             runs = [({}, [], [init]), ({}, state, [])]
             for i, x in enumerate(([1.0, 2.0], [3.0, -2.0], [0.5, 0.25], [7.0, 7.0])):
-                runs += [({value: x, **({step: 5 * i} if with_step else {})}, [], [update]), ({}, state, [])]
+                runs += [({value: x}, [], [set_v]), ({value: x, **({step: 5 * i} if with_step else {})}, [], [update]), ({}, state, [])]
             yield f"moving_average_{name}_{kind}", g, runs
 
 
