@@ -119,9 +119,10 @@ fn new_part(_: &KernelInit<'_>) -> Result<AnyKernel> {
     Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
         let x = ctx.input(0)?;
         let dims = x.shape().dims();
-        if dims.is_empty() || dims.len() % 2 != 0 {
+        // A scalar, which the shape function refuses, is its own diagonal, as in TensorFlow.
+        if dims.len() % 2 != 0 {
             return Err(Error::invalid_argument(format!(
-                "The rank of the tensor should be                                          even and positive, got shape {}",
+                "The rank of the tensor should be even and positive, got shape {}",
                 x.shape()
             )));
         }

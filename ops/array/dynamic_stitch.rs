@@ -1,7 +1,7 @@
 //! DynamicStitch: slices of several tensors put together by number.
 
 use super::items::{Item, MOVABLE, Move, produce};
-use super::runs::{position, put_runs};
+use super::runs::put_runs;
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Output, Scope};
@@ -81,17 +81,18 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 )));
             }
             let own = &t.dims()[s.rank()..];
-            if let Some(first) = rest.as_deref().filter(|r| *r != own) {
+            if rest.as_deref().is_some_and(|r| r != own) {
+                let (s0, t0) = (ctx.input(0)?.shape(), ctx.input(n)?.shape());
                 return Err(Error::invalid_argument(format!(
-                    "Need data[0].shape[indices[0].dims:] = [{}] to match data[{i}].shape[indices[{i}].dims:] = [{}]",
-                    super::runs::list(first),
-                    super::runs::list(own)
+                    "Need data[0].shape[{}:] = data[{i}].shape[{}:], got data[0].shape = {t0}, data[{i}].shape = {t}, indices[0].shape = {s0}, indices[{i}].shape = {s}",
+                    s0.rank(),
+                    s.rank()
                 )));
             }
             rest.get_or_insert_with(|| own.to_vec());
             let values = indices.to_i64s()?;
             rows = values.iter().fold(rows, |m, v| m.max(v.saturating_add(1)));
-            places.push((s.clone(), values));
+            places.push(values);
             data.push(d);
         }
         let rows = i32::try_from(rows)
@@ -101,17 +102,13 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
             Error::invalid_argument(format!("Expected a non-negative size, got {}", i32::MIN))
         })?;
         let mut checked = Vec::with_capacity(n);
-        for (i, (shape, values)) in places.iter().enumerate() {
-            let mut own = Vec::with_capacity(values.len());
-            for (k, v) in values.iter().enumerate() {
-                own.push(usize::try_from(*v).map_err(|_| {
-                    Error::invalid_argument(format!(
-                        "indices[{i}]{} = {v} is out of range",
-                        position(shape, k)
-                    ))
-                })?);
-            }
-            checked.push(own);
+        for (i, values) in places.iter().enumerate() {
+            let own: Option<Vec<usize>> = values.iter().map(|v| usize::try_from(*v).ok()).collect();
+            checked.push(
+                own.ok_or_else(|| {
+                    Error::invalid_argument(format!("indices[{i}] is out of range"))
+                })?,
+            );
         }
         let mut dims = vec![rows];
         dims.extend(rest.unwrap_or_default());

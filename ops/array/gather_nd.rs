@@ -127,9 +127,10 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
         };
         if let Some(bad) = numbers.iter().position(Option::is_none).filter(|_| !ignore) {
             return Err(Error::invalid_argument(format!(
-                "indices{} = [{}] does not index into param shape {p}",
+                "indices{} = [{}] does not index into param shape {p}, node name: {}",
                 position(&outer, bad),
-                list(&tuples[bad * depth..(bad + 1) * depth]).replace(',', ", ")
+                list(&tuples[bad * depth..(bad + 1) * depth]).replace(',', ", "),
+                ctx.node.name
             )));
         }
         let len = p.product(depth..p.rank());

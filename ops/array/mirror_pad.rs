@@ -63,28 +63,23 @@ impl Mirror {
         }
     }
     /// A row of paddings checked against the size of the dimension that is mirrored.
-    pub(super) fn checked(self, pad: (i64, i64), size: usize, what: &str) -> Result<Padding> {
+    pub(super) fn checked(self, pad: (i64, i64), size: i64, what: &str) -> Result<Padding> {
         let (before, after) = pad;
-        let (Ok(b), Ok(a)) = (usize::try_from(before), usize::try_from(after)) else {
-            return Err(Error::invalid_argument(format!(
-                "Paddings must be non-negative: {before}, {after}"
-            )));
-        };
         let fits = match self {
-            Mirror::Symmetric => b <= size && a <= size,
-            Mirror::Reflect => b < size && a < size,
+            Mirror::Symmetric => before <= size && after <= size,
+            Mirror::Reflect => before < size && after < size,
         };
-        if fits {
-            return Ok((b, a));
+        match (usize::try_from(before), usize::try_from(after)) {
+            (Ok(b), Ok(a)) if fits => Ok((b, a)),
+            _ => Err(Error::invalid_argument(match self {
+                Mirror::Symmetric => format!(
+                    "paddings must be no greater than the {what}dimension size: {before}, {after} greater than {size}"
+                ),
+                Mirror::Reflect => format!(
+                    "paddings must be less than the {what}dimension size: {before}, {after} not less than {size}"
+                ),
+            })),
         }
-        Err(Error::invalid_argument(match self {
-            Mirror::Symmetric => format!(
-                "paddings must be no greater than the {what}dimension size: {b}, {a} greater than {size}"
-            ),
-            Mirror::Reflect => format!(
-                "paddings must be less than the {what}dimension size: {b}, {a} not less than {size}"
-            ),
-        }))
     }
 }
 
@@ -98,8 +93,14 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let shape = ctx.input(0)?.shape().clone();
         let paddings = read_paddings(ctx.input(1)?, &shape, ",")?;
         let mut pads: Vec<Padding> = Vec::with_capacity(paddings.len());
-        for (pad, n) in paddings.iter().zip(shape.dims()) {
-            pads.push(mode.checked(*pad, *n, "")?);
+        for (pad, n) in paddings.iter().zip(shape.dims_i64()) {
+            if pad.0 < 0 || pad.1 < 0 {
+                return Err(Error::invalid_argument(format!(
+                    "paddings must be non-negative: {} {}",
+                    pad.0, pad.1
+                )));
+            }
+            pads.push(mode.checked(*pad, n, "")?);
         }
         let mut x = ctx.take_input(0)?;
         for (axis, pad) in pads.iter().enumerate().filter(|(_, p)| **p != (0, 0)) {

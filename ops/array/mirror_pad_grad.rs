@@ -54,17 +54,23 @@ fn new<T: Number>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let mode = Mirror::of(init.attrs)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let shape = ctx.input(0)?.shape().clone();
-        let paddings = read_paddings(ctx.input(1)?, &shape, ",")?;
+        let paddings = read_paddings(ctx.input(1)?, &shape, "")?;
         let mut pads: Vec<Padding> = Vec::with_capacity(paddings.len());
-        for ((before, after), n) in paddings.into_iter().zip(shape.dims()) {
-            let size = i128::from(*n as u64) - i128::from(before) - i128::from(after);
-            let size = usize::try_from(size).map_err(|_| {
-                Error::invalid_argument(format!(
-                    "Total paddings must be less than the input dimension size: {} was not less than {n}",
-                    i128::from(before) + i128::from(after)
-                ))
-            })?;
-            pads.push(mode.checked((before, after), size, "output ")?);
+        for ((before, after), n) in paddings.into_iter().zip(shape.dims_i64()) {
+            if before < 0 || after < 0 {
+                return Err(Error::invalid_argument(format!(
+                    "Paddings must be non-negative: {before}, {after}"
+                )));
+            }
+            let (total, beyond) = before.overflowing_add(after);
+            let size = n.wrapping_sub(total);
+            let pad = mode.checked((before, after), size, "output ");
+            if total >= n || beyond && pad.is_ok() {
+                return Err(Error::invalid_argument(format!(
+                    "Total paddings must be less than the input dimension size: {total} was not less than {n}"
+                )));
+            }
+            pads.push(pad?);
         }
         let mut g = ctx.take_input(0)?;
         for (axis, pad) in pads.iter().enumerate().filter(|(_, p)| **p != (0, 0)) {

@@ -100,10 +100,7 @@ fn kernel(ignore: bool, scatter: Scatter) -> Result<AnyKernel> {
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let (indices, updates, sizes) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
         if !sizes.shape().is_vector() {
-            return Err(Error::invalid_argument(format!(
-                "Shape must be a vector, got shape {}",
-                sizes.shape()
-            )));
+            return Err(Error::invalid_argument("Shape must be a vector"));
         }
         let (i, u) = (indices.shape(), updates.shape());
         let (depth, outer) = match i.dims() {
@@ -124,15 +121,21 @@ fn kernel(ignore: bool, scatter: Scatter) -> Result<AnyKernel> {
         let shape = Shape::new(&sizes.to_i64s()?)?;
         let empty = [i.elements(), u.elements(), shape.elements()].map(|n| n == 0);
         if empty.contains(&true) && !(empty[0] && empty[1]) {
-            return Err(Error::invalid_argument(if empty[2] {
+            return Err(Error::invalid_argument(if !empty[0] && !empty[1] {
                 format!("Indices and updates specified for empty output.  indices shape: {i}")
             } else {
                 "Indices and updates specified for empty output shape".to_string()
             }));
         }
         if !u.dims().starts_with(outer) {
+            let size = |s: &Shape| match (i.is_vector(), s.dim(0)) {
+                (true, Some(n)) => format!(" = {n}"),
+                _ => String::new(),
+            };
             return Err(Error::invalid_argument(format!(
-                "Dimensions [0,{n}) of indices[shape={i}] must match dimensions [0,{n}) of updates[shape={u}]",
+                "Dimensions [0,{n}) of indices[shape={i}]{} must match dimensions [0,{n}) of updates[shape={u}]{}",
+                size(i),
+                size(u),
                 n = outer.len()
             )));
         }

@@ -26,9 +26,19 @@ impl<T: Real> Unary<T> for Relu {
     type Out = T;
     #[inline(always)]
     fn apply(x: T) -> T {
-        // NaN stays NaN.
-        if x < T::ZERO { T::ZERO } else { x }
+        positive(x)
     }
+}
+
+/// max(x, 0); NaN stays NaN. As in TensorFlow, −0 becomes 0, but not that of halves.
+#[inline(always)]
+pub(super) fn positive<T: Real>(x: T) -> T {
+    let x = if size_of::<T>() > 2 {
+        x.plus(T::ZERO)
+    } else {
+        x
+    };
+    if x < T::ZERO { T::ZERO } else { x }
 }
 
 fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {

@@ -1,6 +1,7 @@
 //! Relu6: each element cut to between 0 and 6.
 
 use super::activation::unary_reals;
+use super::relu::positive;
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -33,8 +34,7 @@ impl<T: Real> Unary<T> for Relu6 {
     type Out = T;
     #[inline(always)]
     fn apply(x: T) -> T {
-        // NaN stays NaN.
-        let x = if x < T::ZERO { T::ZERO } else { x };
+        let x = positive(x);
         if x > six() { six() } else { x }
     }
 }

@@ -31,7 +31,7 @@ impl<T: Float> Unary<T> for Selu {
     type Out = T;
     #[inline(always)]
     fn apply(x: T) -> T {
-        let below = x.lift(|x| elementary::exp(x) - 1.0, f64::exp_m1);
+        let below = x.lift(elementary::exp, f64::exp).minus(T::ONE);
         let below = below.times(T::of(SCALE_ALPHA));
         if x < T::ZERO {
             below

@@ -26,7 +26,8 @@ const OPS: &str = "
     MaxPoolV2 AvgPool AvgPoolGrad LRN LRNGrad Relu ReluGrad Relu6 Relu6Grad Elu EluGrad LeakyRelu LeakyReluGrad Softplus
     SoftplusGrad Softsign SoftsignGrad Softmax LogSoftmax SoftmaxCrossEntropyWithLogits SparseSoftmaxCrossEntropyWithLogits
     L2Loss InTopK InTopKV2 TopK TopKV2 DecodeRaw AdjustContrastv2 AdjustContrast StringJoin StringToNumber AsString
-    ScalarSummary HistogramSummary ImageSummary MergeSummary ShardedFilename ShardedFilespec";
+    ScalarSummary HistogramSummary ImageSummary MergeSummary ShardedFilename ShardedFilespec ConjugateTranspose DiagPart
+    EnsureShape NthElement PlaceholderWithDefault ReverseSequence Selu SeluGrad UniqueWithCounts";
 
 #[test]
 fn ops_answer_as_tensorflow_does() {

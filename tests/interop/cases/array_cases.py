@@ -233,7 +233,7 @@ def squeeze(name, r, n, fixed):
         yield Case(rand(r, pick(r, ALL), s), squeeze_dims=[i - len(s) * int(r.integers(2)) for i in ones if r.integers(2)])
 
 
-@op("Transpose")
+@op("Transpose", "ConjugateTranspose")
 def transpose(name, r, n, fixed):
     if fixed:
         for i, t in enumerate(ALL):
@@ -813,7 +813,7 @@ def sparse_to_dense(name, r, n, fixed):
         size = int(r.integers(1, 12))
         k = int(r.integers(0, size + 1))
         t, v = index_type(r), pick(r, ALL)
-        yield Case(np.sort(r.permutation(size)[:k]).astype(t), np.array([size], t), rand(r, v, (k,)), rand(r, v))
+        yield Case(np.sort(r.permutation(size)[:k]).astype(t), np.array([size], t), rand(r, v, (k,)), rand(r, v), grad=False)
 
 
 @op("Where")
@@ -833,7 +833,7 @@ def where(name, r, n, fixed):
         yield Case(np.where(rand(r, "bool", s), rand(r, t, s), arr(0, t)))
 
 
-@op("Unique")
+@op("Unique", "UniqueWithCounts")
 def unique(name, r, n, fixed):
     if fixed:
         for t in ALL:
@@ -1081,3 +1081,60 @@ def diag(name, r, n, fixed):
         yield Case(zeros())
     for _ in range(0 if fixed else n):
         yield Case(rand(r, pick(r, types), shape_of(r, 1, 3, 3)))
+
+
+@op("DiagPart")
+def diag_part(name, r, n, fixed):
+    types = allowed(name)
+    if fixed:
+        for t in types:
+            yield Case(rand(r, t, (3, 3)))
+        for s in ((1, 1), (0, 0), (2, 3, 2, 3), (2, 1, 2, 1), (2, 0, 2, 0)):
+            yield Case(rand(r, "float32", s))
+        for s in ((), (3,), (2, 3), (2, 2, 2), (2, 3, 3, 2)):
+            yield Case(zeros(*s), words=False)
+    for _ in range(0 if fixed else n):
+        s = shape_of(r, 1, 2, 3)
+        yield Case(rand(r, pick(r, types), tuple(s) + tuple(s)))
+
+
+@op("ReverseSequence")
+def reverse_sequence(name, r, n, fixed):
+    types = allowed(name)
+    if fixed:
+        for i, t in enumerate(types):
+            lengths = np.array([0, 3, 2, 4], (np.int32, np.int64)[i % 2])
+            yield Case(rand(r, t, (4, 4)), lengths, seq_dim=1)
+        for s, seq, batch in (((3, 2), 0, 1), ((2, 3, 4), 2, 0), ((2, 3, 4), 0, 2), ((2, 3, 4), 1, 2), ((2, 1, 3, 2), 3, 2), ((0, 3), 1, 0), ((3, 0), 1, 0)):
+            yield Case(rand(r, "float32", s), r.integers(0, s[seq] + 1, s[batch]).astype(np.int64), seq_dim=seq, batch_dim=batch)
+        ok = zeros(2, 3)
+        for lengths, kw in ((i64(1, 4), {"seq_dim": 1}), (i64(1, -1), {"seq_dim": 1}), (i64(1), {"seq_dim": 1}), (i64(1, 1, 1), {"seq_dim": 1}),
+                            (i64(1, 1), {"seq_dim": 2}), (i64(1, 1), {"seq_dim": 0}), (i64(1, 1), {"seq_dim": 1, "batch_dim": 2}), (i64(1, 1), {"seq_dim": -1}),
+                            (i64(1, 1), {"seq_dim": 1, "batch_dim": -1}), (i64(1, 2**40), {"seq_dim": 1})):
+            yield Case(ok, lengths, row=110, must="InvalidArgument", words=False, **kw)
+        yield Case(ok, np.array([[1, 1]], np.int64), row=110, must="InvalidArgument", words=False, seq_dim=1)
+        yield Case(zeros(), i64(1), row=110, must="InvalidArgument", words=False, seq_dim=0)
+    for _ in range(0 if fixed else n):
+        s = shape_of(r, 2, 4, 4)
+        seq, batch = (int(d) for d in r.permutation(len(s))[:2])
+        yield Case(rand(r, pick(r, types), s), r.integers(0, s[seq] + 1, s[batch]).astype(index_type(r)), seq_dim=seq, batch_dim=batch)
+
+
+@op("EnsureShape")
+def ensure_shape(name, r, n, fixed):
+    if fixed:
+        for t in ALL:
+            yield Case(rand(r, t, (2, 3)), shape=[2, 3])
+        for s, expected in (((2, 3), [None, 3]), ((2, 3), None), ((), []), ((0,), [0]), ((0,), [None])):
+            yield Case(rand(r, "float32", s), shape=expected)
+        for s, expected in (((2, 3), [2, 4]), ((2, 3), [2]), ((), [1]), ((2,), [])):
+            yield Case(zeros(*s), shape=expected, words=False)
+    for _ in range(0 if fixed else n):
+        s = shape_of(r)
+        yield Case(rand(r, pick(r, ALL), s), shape=[None if r.integers(2) else int(d) for d in s])
+
+
+@op("PlaceholderWithDefault")
+def placeholder_with_default(name, r, n, fixed):
+    for t in ALL if fixed else [pick(r, ALL) for _ in range(n)]:
+        yield Case(rand(r, t, (2, 3)), dtype=t, shape=[None, 3])

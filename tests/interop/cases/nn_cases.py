@@ -346,7 +346,7 @@ def bias_add(name, r, n, fixed):
 
 
 # ------------------------------------------------------------------ activations
-@op("Relu", "Relu6", "Elu", "LeakyRelu", "Softplus", "Softsign")
+@op("Relu", "Relu6", "Elu", "Selu", "LeakyRelu", "Softplus", "Softsign")
 def activation(name, r, n, fixed):
     types = allowed(name)
     if fixed:
@@ -367,7 +367,7 @@ def activation(name, r, n, fixed):
         yield Case(rand(r, pick(r, types), shape_of(r), 4.0), **kw)
 
 
-@op("ReluGrad", "Relu6Grad", "EluGrad", "LeakyReluGrad", "SoftplusGrad", "SoftsignGrad")
+@op("ReluGrad", "Relu6Grad", "EluGrad", "SeluGrad", "LeakyReluGrad", "SoftplusGrad", "SoftsignGrad")
 def activation_grad(name, r, n, fixed):
     types = allowed(name)
     if fixed:
@@ -531,3 +531,22 @@ def top_k(name, r, n, fixed):
     for _ in range(0 if fixed else n):
         s = shape_of(r, 1, 4)
         yield make(rand(r, pick(r, types), s), int(r.integers(0, s[-1] + 1)))
+
+
+@op("NthElement")
+def nth_element(name, r, n, fixed):
+    types = allowed(name)
+    if fixed:
+        for i, t in enumerate(types):
+            yield Case(r.permutation(9).astype(arr(0, t).dtype), scalar(i % 9), reverse=bool(i % 2))
+        for s, k in (((1,), 0), ((5,), 4), ((3, 4), 2), ((2, 2, 3), 1), ((0, 3), 0), ((2, 0, 3), 2)):
+            yield Case(rand(r, "float32", s), scalar(k))
+            yield Case(rand(r, "float32", s), scalar(k), reverse=True)
+        yield Case(arr([[1, 1, 2, 2], [3, 3, 3, 3]]), scalar(2))
+        ok = zeros(2, 3)
+        for x, k in ((ok, 3), (ok, -1), (zeros(2, 0), 0), (zeros(), 0)):
+            yield Case(x, scalar(k), row=122)
+        yield Case(ok, np.array([1], np.int32), row=122)
+    for _ in range(0 if fixed else n):
+        s = (*shape_of(r, 0, 2, 5), int(r.integers(1, 6)))
+        yield Case(rand(r, pick(r, types), s), scalar(int(r.integers(0, s[-1]))), reverse=bool(r.integers(2)))
