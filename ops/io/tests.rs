@@ -338,3 +338,214 @@ fn bad_inputs() {
         assert_eq!(e.code(), Code::InvalidArgument, "row {row}: {e}");
     }
 }
+
+/// Many steps read at once with few threads: every record comes once, and each key fits its value.
+#[test]
+fn concurrent_reads_share_out_the_records() {
+    let files: Vec<String> = (0..5)
+        .map(|i| {
+            let file = temp(&format!("lines{i}"));
+            let text: String = (0..200).map(|n| format!("{i} {}\n", n + 1)).collect();
+            std::fs::write(&file, text).unwrap();
+            file.to_string_lossy().into_owned()
+        })
+        .collect();
+    let g = Graph::new();
+    let s = g.root();
+    let q = s.fifo_queue(&crate::ops::queue::QueueOptions {
+        dtypes: vec![DType::String],
+        shapes: vec![PartialShape::scalar()],
+        capacity: 1,
+        ..Default::default()
+    });
+    let (put, close) = (q.enqueue_many(&[s.constant(files.clone())]), q.close(false));
+    let (key, value) = s.reader_read(s.text_line_reader(), q.handle());
+    let session = Session::with_options(
+        &g,
+        &SessionOptions {
+            threads: 2,
+            ..Default::default()
+        },
+    )
+    .unwrap();
+    let read = session
+        .callable([(); 0].map(|()| key), [key, value], ())
+        .unwrap();
+    let mut all = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut own = Vec::new();
+                    loop {
+                        match read.call([]) {
+                            Ok([k, v]) => {
+                                let text = |t: &Tensor| {
+                                    String::from_utf8(t.to_bytes().unwrap().to_vec()).unwrap()
+                                };
+                                own.push((text(&k), text(&v)));
+                            }
+                            Err(e) => {
+                                assert_eq!(e.code(), Code::OutOfRange, "{e}");
+                                return own;
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        session.run_target(put).unwrap();
+        session.run_target(close).unwrap();
+        readers
+            .into_iter()
+            .flat_map(|r| r.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(all.len(), 1000);
+    for (k, v) in &all {
+        let (file, number) = k.rsplit_once(':').unwrap();
+        let i = file.chars().last().unwrap();
+        assert_eq!(*v, format!("{i} {number}"));
+    }
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 1000);
+}
+
+/// A read whose turn has not come ends with its step, though the one before it goes on waiting.
+#[test]
+fn a_time_out_ends_a_read_that_waits_for_its_turn() {
+    let g = Graph::new();
+    let s = g.root();
+    let q = s.fifo_queue(&crate::ops::queue::QueueOptions {
+        dtypes: vec![DType::String],
+        ..Default::default()
+    });
+    let (put, close) = (q.enqueue(&[s.constant("work")]), q.close(false));
+    let (key, _) = s.reader_read(s.op("IdentityReaderV2").out(), q.handle());
+    let session = Session::new(&g).unwrap();
+    let first = {
+        let (session, key) = (session.clone(), key.endpoint());
+        std::thread::spawn(move || session.run((), [key], ()))
+    };
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let options = crate::runtime::RunOptions {
+        timeout: Some(std::time::Duration::from_millis(30)),
+        ..Default::default()
+    };
+    let e = session.run_with((), [key], (), &options).unwrap_err();
+    assert_eq!(e.code(), Code::DeadlineExceeded);
+    assert!(!first.is_finished());
+    session.run_target(put).unwrap();
+    assert_eq!(
+        &**first.join().unwrap().unwrap()[0].to_bytes().unwrap(),
+        b"work"
+    );
+    session.run_target(close).unwrap();
+    assert_eq!(session.fetch(key).unwrap_err().code(), Code::OutOfRange);
+}
+
+/// Counts, batches of records and states, as TensorFlow gave them for the same files.
+#[test]
+fn counts_batches_and_states() {
+    let (a, b) = (temp("t1"), temp("t2"));
+    std::fs::write(&a, b"a\rb\r\nhello\n\nlast").unwrap();
+    std::fs::write(&b, b"x\ny\n").unwrap();
+    let name = |p: &PathBuf| p.to_string_lossy().into_owned();
+    for version in ["", "V2"] {
+        let g = Graph::new();
+        let s = g.root();
+        let queue_op = format!("FIFOQueue{version}");
+        let q = s
+            .op(&queue_op)
+            .attr("component_types", vec![DType::String])
+            .out();
+        let names = [
+            "QueueEnqueueMany",
+            "QueueClose",
+            "ReaderReadUpTo",
+            "ReaderRead",
+        ];
+        let [put, close, up_to, read] = names.map(|n| format!("{n}{version}"));
+        let names = [
+            "TextLineReader",
+            "IdentityReader",
+            "ReaderNumRecordsProduced",
+        ];
+        let [lines, identity, produced] = names.map(|n| format!("{n}{version}"));
+        let names = [
+            "ReaderNumWorkUnitsCompleted",
+            "ReaderReset",
+            "ReaderSerializeState",
+        ];
+        let [units, reset, serialize] = names.map(|n| format!("{n}{version}"));
+        let restore = format!("ReaderRestoreState{version}");
+        let files = s.constant(vec![name(&a), name(&b)]);
+        let put = s.op(&put).input(q).list([files]).finish();
+        let close = s.op(&close).input(q).finish();
+        let reader = s.op(&lines).out();
+        let batch = s.op(&up_to).input(reader).input(q).input(3i64).finish();
+        let (produced, units) = (
+            s.op(&produced).input(reader).out(),
+            s.op(&units).input(reader).out(),
+        );
+        let reset = s.op(&reset).input(reader).finish();
+        let session = Session::new(&g).unwrap();
+        session.run_target(put).unwrap();
+        let counts = || {
+            let t = session.run((), [produced, units], ()).unwrap();
+            [0, 1].map(|i| t[i].to_scalar::<i64>().unwrap())
+        };
+        let read_batch = || {
+            let t = session.run((), [batch.output(1)], ()).unwrap();
+            let strings = t[0].strings().unwrap().iter();
+            strings
+                .map(|s| String::from_utf8(s.to_vec()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (read_batch(), counts()),
+            (vec!["a\rb".into(), "hello".into(), String::new()], [3, 0])
+        );
+        assert_eq!((read_batch(), counts()), (vec!["last".to_string()], [4, 1]));
+        assert_eq!(
+            (read_batch(), counts()),
+            (vec!["x".to_string(), "y".into()], [6, 2])
+        );
+        session.run_target(reset).unwrap();
+        assert_eq!(counts(), [0, 0]);
+
+        // An identity reader is at the end of its work with the one record.
+        let reader = s.op(&identity).out();
+        let read = s.op(&read).input(reader).input(q).finish();
+        let state = s.op(&serialize).input(reader).out();
+        let new_state = g.placeholder("state", DType::String, ());
+        let restore = s.op(&restore).input(reader).input(new_state).finish();
+        session.run_target(put).unwrap();
+        session.run_target(close).unwrap();
+        session.run((), [read.output(0)], ()).unwrap();
+        session.run((), [read.output(0)], ()).unwrap();
+        let bytes = session.fetch(state).unwrap();
+        assert_eq!(&**bytes.to_bytes().unwrap(), b"\x08\x02\x10\x02\x18\x02");
+        for (bad, text) in [
+            (&b"\xff\xff"[..], "Could not parse state for"),
+            (
+                b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+                "Unexpected negative value when restoring in",
+            ),
+            (
+                b"\x08\x03\x10\x01",
+                "Inconsistent work started vs. finished when restoring in",
+            ),
+        ] {
+            let e = session
+                .run([(new_state, Tensor::string(bad))], (), restore)
+                .unwrap_err();
+            assert!(e.message().contains(text), "{e}");
+        }
+        // Work begun and not finished is read again.
+        let begun = Tensor::string(b"\x08\x03\x10\x02\x18\x02\x22\x01w");
+        session.run([(new_state, begun)], (), restore).unwrap();
+        let key = session.fetch(read.output(0)).unwrap();
+        assert_eq!(&**key.to_bytes().unwrap(), b"w");
+    }
+}

@@ -174,9 +174,14 @@ impl<'g> QueueHandle<'g> {
         let given: Vec<DType> = components.iter().map(|c| c.dtype()).collect();
         let known = self.handle.is_valid() && components.iter().all(|c| c.is_valid());
         if known && given != self.dtypes {
+            let names = |types: &[DType]| {
+                let names: Vec<&str> = types.iter().map(|d| d.name()).collect();
+                names.join(", ")
+            };
             let e = Error::invalid_argument(format!(
-                "The queue has components of types {:?}, not {given:?}",
-                self.dtypes
+                "The queue has components of types {}, not {}",
+                names(&self.dtypes),
+                names(&given)
             ));
             let e = e.at_node(inner.name(), op).at_line(Location::caller());
             s.graph().fail(e);

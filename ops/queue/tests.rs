@@ -60,6 +60,15 @@ fn close<'g>(q: Output<'g>, cancel: bool) -> NodeRef<'g> {
         .attr("cancel_pending_enqueues", cancel)
         .finish()
 }
+fn handle(device: &str, name: &str) -> Tensor {
+    let handle = crate::ResourceHandle {
+        device: device.into(),
+        container: "localhost".into(),
+        name: name.into(),
+        kind: "Queue".into(),
+    };
+    Tensor::from_handles(crate::Shape::scalar(), vec![handle]).unwrap()
+}
 fn session(g: &Graph) -> Session {
     Session::with_options(
         g,
@@ -318,6 +327,165 @@ fn bad_inputs() {
                 .out();
             session(g).fetch(dequeue(v, DType::I32)).map(|_| ())
         }),
+        (151, "OOM when allocating tensor", |g| {
+            let shape = PartialShape::from([1usize << 20]);
+            let q = queue(g, "FIFOQueueV2", DType::I32, Some(shape), 4, &[]);
+            let big = dequeue_many(q, "QueueDequeueUpToV2", i32::MAX, DType::I32);
+            let s = session(g);
+            // Waiting for so many elements costs nothing; a batch of what is there is small.
+            s.run_target(enqueue(q, g.root().constant(vec![1i32; 1 << 20]), false))?;
+            s.run_target(close(q, false))?;
+            assert_eq!(s.fetch(big).unwrap().shape().dims(), [1, 1 << 20]);
+            let huge = g.placeholder("huge", DType::I32, ());
+            let tensor = g
+                .root()
+                .op("Fill")
+                .input([i32::MAX, i32::MAX])
+                .input(huge)
+                .out();
+            s.run([(huge, Tensor::from(1i32))], [tensor], ())
+                .map(|_| ())
+        }),
+        (
+            153,
+            "All input tensors must have the same size in the 0th dimension. Component 1 has 3, and should have 2",
+            |g| {
+                let s = g.root();
+                let q = s
+                    .op("FIFOQueueV2")
+                    .attr("component_types", vec![DType::I32, DType::I32])
+                    .out();
+                let (a, b) = (s.constant([1i32, 2]), s.constant([1i32, 2, 3]));
+                session(g).run_target(s.op("QueueEnqueueManyV2").input(q).list([a, b]).finish())
+            },
+        ),
+        (
+            156,
+            "Different number of component types.  Types: int32, Shapes: [[], []]",
+            |g| {
+                let q = g
+                    .root()
+                    .op("FIFOQueueV2")
+                    .attr("component_types", vec![DType::I32])
+                    .attr("shapes", vec![PartialShape::scalar(); 2])
+                    .out();
+                session(g).run_target(close(q, false))
+            },
+        ),
+        (
+            156,
+            "Shapes must be provided for all components, but received 1 dtypes and 0 shapes.",
+            |g| {
+                let q = queue(g, "PaddingFIFOQueueV2", DType::I32, None, 4, &[]);
+                session(g).run_target(close(q, false))
+            },
+        ),
+        (
+            156,
+            "Attr capacity has value 1099511627776 out of range for an int32",
+            |g| {
+                let q = queue(g, "FIFOQueueV2", DType::I32, None, 1 << 40, &[]);
+                session(g).run_target(close(q, false))
+            },
+        ),
+        (
+            156,
+            "Length for attr 'component_types' of 0 must be at least minimum 1",
+            |g| {
+                g.root()
+                    .op("FIFOQueueV2")
+                    .attr("component_types", AttrValue::EmptyList)
+                    .out();
+                g.check()
+            },
+        ),
+        (
+            157,
+            "Signature mismatch, have: resource->float expected: resource->int32",
+            |g| {
+                let q = queue(g, "FIFOQueueV2", DType::I32, None, 4, &[]);
+                session(g).fetch(dequeue(q, DType::F32)).map(|_| ())
+            },
+        ),
+        (
+            157,
+            "Signature mismatch, have: resource, float-> expected: resource, int32->",
+            |g| {
+                let q = queue(g, "FIFOQueueV2", DType::I32, None, 4, &[]);
+                session(g).run_target(enqueue(q, g.root().constant(1f32), false))
+            },
+        ),
+        (
+            157,
+            "Signature mismatch, have: resource, int32->float expected: resource, int32->int32",
+            |g| {
+                let q = queue(g, "FIFOQueueV2", DType::I32, None, 4, &[]);
+                session(g)
+                    .fetch(dequeue_many(q, "QueueDequeueManyV2", 1i32, DType::F32))
+                    .map(|_| ())
+            },
+        ),
+        (157, "Empty resource handle", |g| {
+            let h = g.placeholder("h", DType::Resource, PartialShape::unknown());
+            let empty = Tensor::from_handles(crate::Shape::of(&[0]).unwrap(), Vec::new())?;
+            session(g)
+                .run([(h, empty)], [dequeue(h, DType::I32)], ())
+                .map(|_| ())
+        }),
+        (157, "Resource localhost/gone/Queue does not exist.", |g| {
+            let h = g.placeholder("h", DType::Resource, ());
+            let s = session(g);
+            s.run(
+                [(h, handle(&s.devices()[0], "gone"))],
+                [dequeue(h, DType::I32)],
+                (),
+            )
+            .map(|_| ())
+        }),
+        (
+            163,
+            "Trying to access resource q located in device /job:elsewhere/device:CPU:0 from device",
+            |g| {
+                let h = g.placeholder("h", DType::Resource, ());
+                let forged = handle("/job:elsewhere/device:CPU:0", "q");
+                session(g)
+                    .run([(h, forged)], [dequeue(h, DType::I32)], ())
+                    .map(|_| ())
+            },
+        ),
+        (158, "Expected FIFOQueue, found RandomShuffleQueueV2", |g| {
+            let make = |op| {
+                let b = g.root().op(op).attr("component_types", vec![DType::I32]);
+                b.attr("capacity", 4i64).attr("shared_name", "kinds").out()
+            };
+            let (a, b) = (make("FIFOQueueV2"), make("RandomShuffleQueueV2"));
+            let s = session(g);
+            s.run_target(close(a, false))?;
+            s.run_target(close(b, false))
+        }),
+        (
+            158,
+            "has component types int32 but requested component types were int32, float",
+            |g| {
+                let make = |types: Vec<DType>| {
+                    let b = g.root().op("FIFOQueueV2").attr("component_types", types);
+                    b.attr("shared_name", "types").out()
+                };
+                let (a, b) = (make(vec![DType::I32]), make(vec![DType::I32, DType::F32]));
+                let s = session(g);
+                s.run_target(close(a, false))?;
+                s.run_target(close(b, false))
+            },
+        ),
+        (164, "container contains invalid characters: a b", |g| {
+            let q = g
+                .root()
+                .op("FIFOQueueV2")
+                .attr("component_types", vec![DType::I32])
+                .attr("container", "a b")
+                .out();
+            session(g).run_target(close(q, false))
+        }),
         (158, "has capacity 4 but requested capacity was 5", |g| {
             let make = |capacity: i64| {
                 g.root()
@@ -361,9 +529,137 @@ fn bad_inputs() {
         let g = Graph::new();
         let e = case(&g).expect_err(&format!("row {row}"));
         assert!(
-            matches!(e.code(), Code::InvalidArgument | Code::NotFound),
+            matches!(
+                e.code(),
+                Code::InvalidArgument | Code::NotFound | Code::ResourceExhausted
+            ),
             "row {row}: {e}"
         );
         assert!(e.message().contains(words), "row {row}: {e}");
     }
+}
+
+/// Row 154: elements without elements.
+#[test]
+fn empty_elements_are_stored() {
+    let g = Graph::new();
+    let shape = PartialShape::from([0usize, 3]);
+    let q = queue(&g, "FIFOQueueV2", DType::I32, Some(shape), 200, &[]);
+    let x = g.placeholder("x", DType::I32, [100, 0, 3]);
+    let (put, out) = (
+        enqueue(q, x, true),
+        dequeue_many(q, "QueueDequeueManyV2", 70i32, DType::I32),
+    );
+    let s = session(&g);
+    let empty = Tensor::zeros(DType::I32, crate::Shape::of(&[100, 0, 3]).unwrap()).unwrap();
+    s.run([(x, empty)], (), put).unwrap();
+    assert_eq!(s.fetch(out).unwrap().shape().dims(), [70, 0, 3]);
+}
+
+#[test]
+fn version_1_handles_are_references_to_two_strings() {
+    let g = Graph::new();
+    let s = g.root();
+    let q = s
+        .op("RandomShuffleQueue")
+        .attr("component_types", vec![DType::I32])
+        .attr("shapes", vec![PartialShape::scalar()])
+        .attr("seed", 87_654_321i64)
+        .attr("seed2", 7i64)
+        .out();
+    assert!(q.type_ref().is_ref && q.dtype() == DType::String);
+    let x = s.constant((0..10).collect::<Vec<i32>>());
+    let put = s.op("QueueEnqueueMany").input(q).list([x]).finish();
+    let one = s
+        .op("QueueEnqueue")
+        .input(q)
+        .list([s.constant(10i32)])
+        .finish();
+    let size = s.op("QueueSize").input(q).out();
+    let close = s.op("QueueClose").input(q).finish();
+    let take = |op: &'static str, n: Option<i32>| {
+        let b = s.op(op).input(q);
+        let b = match n {
+            Some(n) => b.input(n),
+            None => b,
+        };
+        b.attr("component_types", vec![DType::I32]).out()
+    };
+    let (single, many, rest) = (
+        take("QueueDequeue", None),
+        take("QueueDequeueMany", Some(3)),
+        take("QueueDequeueUpTo", Some(100)),
+    );
+    let session = session(&g);
+    session.run_target(put).unwrap();
+    // The order that TensorFlow draws from these seeds.
+    let first = ints(&session.fetch(single).unwrap())[0];
+    let next = ints(&session.fetch(many).unwrap());
+    assert_eq!((first, next), (7, vec![1, 5, 6]));
+    session.run_target(one).unwrap();
+    assert_eq!(ints(&session.fetch(size).unwrap()), [7]);
+    session.run_target(close).unwrap();
+    assert_eq!(ints(&session.fetch(rest).unwrap()).len(), 7);
+    let text = session.fetch(q).unwrap();
+    assert_eq!(&*text.strings().unwrap()[0], b"localhost");
+    let e = session.run_target(one).unwrap_err();
+    assert!(e.message().starts_with("RandomShuffleQueue '_"), "{e}");
+}
+
+#[test]
+fn builder_names_are_tensorflows() {
+    use crate::ops::queue::QueueOptions;
+    let g = Graph::new();
+    let s = g.scope("in");
+    let options = QueueOptions {
+        dtypes: vec![DType::F32, DType::I32],
+        shapes: vec![PartialShape::from([2usize]), PartialShape::scalar()],
+        capacity: 10,
+        ..Default::default()
+    };
+    let q = s.fifo_queue(&options);
+    let (x, y) = (
+        g.placeholder("x", DType::F32, [2]),
+        g.placeholder("y", DType::I32, ()),
+    );
+    let names = [
+        q.enqueue(&[x, y]).name(),
+        q.enqueue(&[x, y]).name(),
+        q.dequeue()[1].name(),
+        q.close(false).name(),
+        q.close(true).name(),
+        q.size().name(),
+        q.is_closed().name(),
+        q.in_scope(g.root()).size().name(),
+        q.in_scope(g.root().named("d")).dequeue()[0].name(),
+    ];
+    assert_eq!(
+        names,
+        [
+            "in/fifo_queue_enqueue",
+            "in/fifo_queue_enqueue_1",
+            "in/fifo_queue_Dequeue:1",
+            "in/fifo_queue_Close",
+            "in/fifo_queue_Close_1",
+            "in/fifo_queue_Size:0",
+            "in/fifo_queue_Is_Closed:0",
+            "fifo_queue_Size:0",
+            "d:0"
+        ]
+    );
+    let many = q.dequeue_many(5);
+    assert_eq!(many[0].shape().to_string(), "[5,2]");
+    assert_eq!(
+        many[0].node().input(1).node().name(),
+        "in/fifo_queue_DequeueMany/n"
+    );
+    assert_eq!(q.dequeue_up_to(5)[1].shape().to_string(), "[?]");
+    g.check().unwrap();
+    q.enqueue(&[x]);
+    assert!(
+        g.check()
+            .unwrap_err()
+            .message()
+            .contains("types float, int32, not float")
+    );
 }

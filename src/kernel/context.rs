@@ -54,6 +54,15 @@ pub struct Step {
     pub cancellation: Cancellation,
 }
 
+impl crate::resource::reader::Cancel for Step {
+    fn is_cancelled(&self) -> bool {
+        self.cancellation.is_cancelled()
+    }
+    fn on_cancel(&self, callback: Box<dyn FnOnce() + Send>) -> bool {
+        self.cancellation.register(callback).is_some()
+    }
+}
+
 /// The view of one call of a kernel.
 pub struct OpContext<'a> {
     /// The node.

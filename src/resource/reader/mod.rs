@@ -9,7 +9,6 @@ use super::queue::{Delivery, Queue, Tuple};
 use crate::device::cpu::ThreadPool;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::kernel::Step;
 use crate::tensor::Bytes;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -20,6 +19,14 @@ pub type Record = (Bytes, Bytes);
 
 /// Receives the records of a read.
 pub type ReadDone = Box<dyn FnOnce(Result<Vec<Record>>) + Send>;
+
+/// What can end the waiting for a read: the step that it belongs to.
+pub trait Cancel: Send + Sync {
+    /// Whether it has ended.
+    fn is_cancelled(&self) -> bool;
+    /// Calls back once it ends; false when it has, and the callback is dropped.
+    fn on_cancel(&self, callback: Box<dyn FnOnce() + Send>) -> bool;
+}
 
 /// A reader. Reads are served one after the other, in order of arrival.
 pub struct Reader {
@@ -51,7 +58,7 @@ pub struct Request {
     /// The most records wanted; they all come from one file.
     pub most: usize,
     /// The step, whose cancellation ends the waiting.
-    pub step: Arc<Step>,
+    pub step: Arc<dyn Cancel>,
     /// Where to go on after waiting.
     pub pool: Arc<ThreadPool>,
     /// Receives the records.
@@ -181,7 +188,7 @@ impl Reader {
         }
         let me = self.clone();
         let cancel = Box::new(move || me.cancel(id));
-        if step.cancellation.register(cancel).is_none() {
+        if !step.on_cancel(cancel) {
             self.cancel(id);
         }
     }
@@ -234,7 +241,7 @@ impl Reader {
     /// Serves one request; false when it waits for the queue, and goes on from there.
     fn serve(self: &Arc<Reader>, mut request: Request, is_own: bool) -> bool {
         loop {
-            if request.step.cancellation.is_cancelled() {
+            if request.step.is_cancelled() {
                 finish(request, Err(cancelled()), is_own);
                 return true;
             }
@@ -278,7 +285,7 @@ impl Reader {
                 (Some(ticket), None) => {
                     let target = queue.clone();
                     let cancel = Box::new(move || target.cancel(ticket));
-                    if step.cancellation.register(cancel).is_none() {
+                    if !step.on_cancel(cancel) {
                         queue.cancel(ticket);
                     }
                     return false;
