@@ -42,11 +42,15 @@ macro_rules! each_number {
 }
 
 /// The elements as f32, each converted at once.
+// One of the types is f32 itself.
+#[allow(clippy::unnecessary_cast)]
 pub(super) fn floats(t: &Tensor) -> Result<Vec<f32>> {
     Ok(each_number!(t, |v| *v as f32))
 }
 
 /// The elements as f64.
+// One of the types is f64 itself.
+#[allow(clippy::unnecessary_cast)]
 pub(super) fn doubles(t: &Tensor) -> Result<Vec<f64>> {
     Ok(each_number!(t, |v| *v as f64))
 }
