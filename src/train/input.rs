@@ -1,12 +1,12 @@
 //! Input pipelines: file names, batches and shuffled batches through queues, as the tutorials build them.
 
 use super::add_queue_runner;
-use crate::def::AttrValue;
 use crate::dtype::DType;
 use crate::error::Error;
-use crate::graph::{NodeRef, Operand, Output, Scope, keys};
+use crate::graph::{NodeRef, Output, Scope, keys};
+use crate::ops::queue::{QueueHandle, QueueOptions};
 use crate::shape::PartialShape;
-use crate::tensor::Tensor;
+use std::panic::Location;
 
 /// How [`input_producer`] and [`string_input_producer`] go through their elements.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ pub fn string_input_producer<'g>(
     let message = assert.named("Assert/data_0").constant(text);
     let check = assert.op("Assert").input(some).list([message]).finish();
     let all = s.op("Identity").input(all).after(check).out();
-    produce(s, all, options)
+    produce_summarized(s, all, options).handle()
 }
 
 /// A queue of the rows of a tensor, produced epoch by epoch; gives the queue's handle.
@@ -69,16 +69,120 @@ pub fn input_producer<'g>(
     options: &ProducerOptions,
 ) -> Output<'g> {
     let s = scope.scope(options.name.as_deref().unwrap_or("input_producer"));
-    produce(s, rows, options)
+    // Without a name of its own the queue is named after its op.
+    let queue = match &options.name {
+        Some(name) => s.named(name),
+        None => s.named("FIFOQueueV2"),
+    };
+    produce(s, queue, rows, options).handle()
 }
 
+/// The integers from 0 to `limit` - 1, produced epoch by epoch; gives the queue.
 #[track_caller]
-fn produce<'g>(s: Scope<'g>, rows: Output<'g>, options: &ProducerOptions) -> Output<'g> {
+pub fn range_input_producer<'g>(
+    scope: Scope<'g>,
+    limit: Output<'g>,
+    options: &ProducerOptions,
+) -> QueueHandle<'g> {
+    let s = scope.scope(options.name.as_deref().unwrap_or("input_producer"));
+    let range = s.scope("range");
+    let start = range.named("start").constant(0i32);
+    let delta = range.named("delta").constant(1i32);
+    let rows = s
+        .op("Range")
+        .name(format!("{}/", range.name()))
+        .input(start)
+        .input(limit)
+        .input(delta)
+        .out();
+    produce_summarized(s, rows, options)
+}
+
+/// One row of each of the tensors at a time, epoch by epoch; they all have the same size in dimension 0.
+#[track_caller]
+pub fn slice_input_producer<'g>(
+    scope: Scope<'g>,
+    tensors: &[Output<'g>],
+    options: &ProducerOptions,
+) -> Vec<Output<'g>> {
+    let s = scope.scope(options.name.as_deref().unwrap_or("input_producer"));
+    let Some(first) = tensors.first() else {
+        s.graph().fail(Error::invalid_argument(
+            "Expected at least one tensor in slice_input_producer().",
+        ));
+        return Vec::new();
+    };
+    let shape = match first.shape().to_shape() {
+        // As TensorFlow does where the shape is known.
+        Some(known) => {
+            let dims = known.dims().iter().map(|d| i32::try_from(*d));
+            match dims.collect::<Result<Vec<i32>, _>>() {
+                Ok(dims) => s.named("Shape").constant(dims),
+                Err(_) => s.op("Shape").input(*first).out(),
+            }
+        }
+        None => s.op("Shape").input(*first).out(),
+    };
+    let bounds = s.scope("strided_slice");
+    let [from, to, by] = [("stack", 0i32), ("stack_1", 1), ("stack_2", 1)]
+        .map(|(name, v)| bounds.named(name).constant([v]));
+    let rows = s
+        .op("StridedSlice")
+        .name(format!("{}/", bounds.name()))
+        .input(shape)
+        .input(from)
+        .input(to)
+        .input(by)
+        .attr("shrink_axis_mask", 1i64)
+        .out();
+    let inner = ProducerOptions {
+        name: None,
+        ..options.clone()
+    };
+    let queue = range_input_producer(s, rows, &inner);
+    let Some(index) = queue.in_scope(s).dequeue().first().copied() else {
+        return Vec::new();
+    };
+    let gather = |x: &Output<'g>| {
+        let op = s.op("GatherV2").input(*x).input(index).input(0i32);
+        op.out().in_scope(scope)
+    };
+    tensors.iter().map(gather).collect()
+}
+
+/// A queue of rows with a summary of how full it is, named as its scope.
+#[track_caller]
+fn produce_summarized<'g>(
+    s: Scope<'g>,
+    rows: Output<'g>,
+    options: &ProducerOptions,
+) -> QueueHandle<'g> {
+    let queue = produce(s, s.named(&format!("{}/", s.name())), rows, options);
+    let name = format!("fraction_of_{}_full", options.capacity);
+    let size = queue.in_scope(s).size();
+    summarize_fraction(s, size, 1.0 / options.capacity as f64, &name);
+    queue
+}
+
+/// A queue of rows, made in the scope `named`, and what fills it.
+#[track_caller]
+fn produce<'g>(
+    s: Scope<'g>,
+    named: Scope<'g>,
+    rows: Output<'g>,
+    options: &ProducerOptions,
+) -> QueueHandle<'g> {
     let mut rows = rows;
     let element = match rows.shape().dims() {
         Some([_, rest @ ..]) => PartialShape::of(rest.to_vec()),
         _ => PartialShape::unknown(),
     };
+    if !element.is_fully_known() && rows.is_valid() {
+        let e = Error::invalid_argument(
+            "Either `input_tensor` must have a fully defined shape or `element_shape` must be specified",
+        );
+        s.graph().fail(e.at_line(Location::caller()));
+    }
     if options.shuffle {
         let (seed, seed2) = s.graph().seeds(options.seed);
         rows = s
@@ -91,30 +195,16 @@ fn produce<'g>(s: Scope<'g>, rows: Output<'g>, options: &ProducerOptions) -> Out
     if let Some(epochs) = options.num_epochs {
         rows = limit_epochs(s, rows, epochs);
     }
-    let queue = Queue {
-        op: "FIFOQueueV2",
-        name: format!("{}/", s.name()),
-        types: vec![rows.dtype()],
+    let queue = named.fifo_queue(&QueueOptions {
+        dtypes: vec![rows.dtype()],
         shapes: vec![element],
         capacity: options.capacity,
-    };
-    let q = queue.add(s, &[]);
-    let short = short_name(q);
-    let enqueue = s
-        .op("QueueEnqueueManyV2")
-        .input(q)
-        .list([rows])
-        .name(format!("{short}_EnqueueMany"))
-        .finish();
-    add_queue_runner(q, &[enqueue]);
-    let full = s
-        .op("QueueSizeV2")
-        .input(q)
-        .name(format!("{short}_Size"))
-        .out();
-    let name = format!("fraction_of_{}_full", options.capacity);
-    summarize_fraction(s, full, 1.0 / options.capacity as f64, &name);
-    q
+        ..Default::default()
+    });
+    let queue = queue.in_scope(s);
+    let enqueue = queue.enqueue_many(&[rows]);
+    add_queue_runner(queue.handle(), &[enqueue]);
+    queue
 }
 
 /// The tensor, `num_epochs` times; then `OutOfRange` (op `CountUpTo` on a local variable).
@@ -162,7 +252,12 @@ pub fn limit_epochs<'g>(scope: Scope<'g>, x: Output<'g>, num_epochs: i64) -> Out
         .input(epochs)
         .attr("limit", num_epochs)
         .finish();
-    s.op("Identity").input(x).after(counter).out()
+    s.op("Identity")
+        .name(format!("{}/", s.name()))
+        .input(x)
+        .after(counter)
+        .out()
+        .in_scope(scope)
 }
 
 /// How [`batch`] and [`shuffle_batch`] put batches together.
@@ -283,53 +378,38 @@ fn batches<'g>(
         )));
         return first.iter().map(|_| Output::broken(s)).collect();
     }
-    let queue = Queue {
-        op: match (shuffle, options.dynamic_pad) {
-            (true, _) => "RandomShuffleQueueV2",
-            (false, true) => "PaddingFIFOQueueV2",
-            (false, false) => "FIFOQueueV2",
-        },
-        name: match (shuffle, options.dynamic_pad) {
-            (true, _) => "random_shuffle_queue",
-            (false, true) => "padding_fifo_queue",
-            (false, false) => "fifo_queue",
-        }
-        .to_string(),
-        types: first.iter().map(|o| o.dtype()).collect(),
+    if shuffle && options.capacity <= options.min_after_dequeue {
+        let e = Error::invalid_argument(format!(
+            "capacity {} must be bigger than min_after_dequeue {}.",
+            options.capacity, options.min_after_dequeue
+        ));
+        s.graph().fail(e.at_line(Location::caller()));
+        return first.iter().map(|_| Output::broken(s)).collect();
+    }
+    let queue_options = QueueOptions {
+        dtypes: first.iter().map(|o| o.dtype()).collect(),
         shapes: shapes.clone(),
         capacity: options.capacity,
+        min_after_dequeue: options.min_after_dequeue,
+        seed: options.seed,
+        ..Default::default()
     };
-    let more: Vec<(&str, AttrValue)> = if shuffle {
-        let (seed, seed2) = s.graph().seeds(options.seed);
-        vec![
-            ("min_after_dequeue", options.min_after_dequeue.into()),
-            ("seed", seed.into()),
-            ("seed2", seed2.into()),
-        ]
-    } else {
-        Vec::new()
+    let queue = match (shuffle, options.dynamic_pad) {
+        (true, _) => s.random_shuffle_queue(&queue_options),
+        (false, true) => s.padding_fifo_queue(&queue_options),
+        (false, false) => s.fifo_queue(&queue_options),
     };
-    let q = queue.add(s, &more);
-    let short = short_name(q);
-    let add = |tensors: &Vec<Output<'g>>| {
-        let (op, name) = if options.enqueue_many {
-            ("QueueEnqueueManyV2", format!("{short}_EnqueueMany"))
-        } else {
-            ("QueueEnqueueV2", format!("{short}_enqueue"))
-        };
-        s.op(op).input(q).list(tensors.clone()).name(name).finish()
+    let add = |tensors: &Vec<Output<'g>>| match options.enqueue_many {
+        true => queue.enqueue_many(tensors),
+        false => queue.enqueue(tensors),
     };
     let enqueue: Vec<NodeRef<'g>> = if one_op {
         vec![add(first); lists.len()]
     } else {
         lists.iter().map(add).collect()
     };
-    add_queue_runner(q, &enqueue);
-    let size = s
-        .op("QueueSizeV2")
-        .input(q)
-        .name(format!("{short}_Size"))
-        .out();
+    add_queue_runner(queue.handle(), &enqueue);
+    let size = queue.size();
     if shuffle {
         let (min, span) = (
             options.min_after_dequeue,
@@ -357,71 +437,12 @@ fn batches<'g>(
         let name = format!("fraction_of_{}_full", options.capacity);
         summarize_fraction(s, size, 1.0 / options.capacity as f64, &name);
     }
-    let n = Operand::operand(options.batch_size, s.named("n"), Some(DType::I32));
-    let op = if options.allow_smaller_final_batch {
-        "QueueDequeueUpToV2"
-    } else {
-        "QueueDequeueManyV2"
+    let named = queue.in_scope(s.named(&format!("{}/", s.name())));
+    let batch = match options.allow_smaller_final_batch {
+        true => named.dequeue_up_to(options.batch_size),
+        false => named.dequeue_many(options.batch_size),
     };
-    let dequeue = s
-        .op(op)
-        .input(q)
-        .input(n)
-        .attr("component_types", queue.types.clone())
-        .name(format!("{}/", s.name()))
-        .finish();
-    let first_dim = if options.allow_smaller_final_batch {
-        None
-    } else {
-        usize::try_from(options.batch_size).ok()
-    };
-    shapes
-        .iter()
-        .enumerate()
-        .map(|(i, element)| {
-            let out = dequeue.output(i).in_scope(scope);
-            if out.is_valid() {
-                out.with_shape(PartialShape::vector(first_dim).concat(element))
-            } else {
-                out
-            }
-        })
-        .collect()
-}
-
-/// A queue op to be made.
-struct Queue {
-    op: &'static str,
-    name: String,
-    types: Vec<DType>,
-    shapes: Vec<PartialShape>,
-    capacity: i64,
-}
-
-impl Queue {
-    #[track_caller]
-    fn add<'g>(&self, s: Scope<'g>, more: &[(&str, AttrValue)]) -> Output<'g> {
-        let known = self.shapes.iter().all(|s| s.rank().is_some());
-        let shapes = if known {
-            self.shapes.clone()
-        } else {
-            Vec::new()
-        };
-        let base = s
-            .op(self.op)
-            .attr("component_types", self.types.clone())
-            .attr("shapes", shapes)
-            .attr("capacity", self.capacity)
-            .name(self.name.clone());
-        more.iter()
-            .fold(base, |b, (k, v)| b.attr(k, v.clone()))
-            .out()
-    }
-}
-
-fn short_name(q: Output<'_>) -> String {
-    let name = q.node().name();
-    name.rsplit('/').next().unwrap_or(&name).to_string()
+    batch.into_iter().map(|o| o.in_scope(scope)).collect()
 }
 
 /// A scalar summary of an integer times a factor.
@@ -434,13 +455,5 @@ fn summarize_fraction<'g>(s: Scope<'g>, count: Output<'g>, factor: f64, name: &s
         .input(s.named("mul/y").constant(factor as f32))
         .name("mul")
         .out();
-    let inner = s.scope(name);
-    let tag = inner.named("tags").constant(Tensor::string(inner.name()));
-    let summary = s
-        .op("ScalarSummary")
-        .input(tag)
-        .input(x)
-        .name(format!("{}/", inner.name()))
-        .out();
-    s.collect(keys::SUMMARIES, summary);
+    s.summary_scalar(name, x);
 }

@@ -4,6 +4,8 @@ mod coordinator;
 mod file_writer;
 pub mod hooks;
 mod input;
+#[cfg(test)]
+mod input_tests;
 mod meta_graph;
 mod monitored;
 mod queue_runner;
@@ -13,8 +15,9 @@ pub use coordinator::Coordinator;
 pub use file_writer::FileWriter;
 pub use hooks::Hook;
 pub use input::{
-    BatchOptions, ProducerOptions, batch, batch_join, input_producer, limit_epochs, shuffle_batch,
-    shuffle_batch_join, string_input_producer,
+    BatchOptions, ProducerOptions, batch, batch_join, input_producer, limit_epochs,
+    range_input_producer, shuffle_batch, shuffle_batch_join, slice_input_producer,
+    string_input_producer,
 };
 pub use meta_graph::{meta_graph, write_meta_graph, write_meta_graph_bytes};
 pub use monitored::TrainingLoop;
