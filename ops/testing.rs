@@ -108,6 +108,116 @@ pub(crate) fn eval(outputs: &[Output<'_>], feeds: &[(Output<'_>, Tensor)]) -> Re
         .collect())
 }
 
+/// A call that must be refused: the row of the table of known bad inputs, the op, its arguments, attributes, and
+/// (part of) the message.
+pub(crate) struct Bad {
+    pub(crate) row: u32,
+    pub(crate) op: &'static str,
+    pub(crate) args: Vec<Vec<Tensor>>,
+    pub(crate) attrs: Vec<(&'static str, AttrValue)>,
+    pub(crate) message: &'static str,
+}
+
+impl Bad {
+    /// One tensor for each argument.
+    pub(crate) fn new(row: u32, op: &'static str, args: &[Tensor], message: &'static str) -> Bad {
+        let args = args.iter().map(|t| vec![t.clone()]).collect();
+        let attrs = Vec::new();
+        Bad {
+            row,
+            op,
+            args,
+            attrs,
+            message,
+        }
+    }
+    pub(crate) fn attr(mut self, name: &'static str, value: impl Into<AttrValue>) -> Bad {
+        self.attrs.push((name, value.into()));
+        self
+    }
+    /// Another list of tensors as the next argument.
+    pub(crate) fn list(mut self, tensors: &[Tensor]) -> Bad {
+        self.args.push(tensors.to_vec());
+        self
+    }
+}
+
+/// Runs calls that must be refused: with the code InvalidArgument (ResourceExhausted where the message says OOM)
+/// and the message, and never a panic.
+///
+/// # Panics
+/// When one is not.
+pub(crate) fn refuse(calls: Vec<Bad>) {
+    for bad in calls {
+        let place = format!("row {}: {} {:?}", bad.row, bad.op, bad.args);
+        let e = match run_lists(bad.op, bad.args, &bad.attrs) {
+            Ok(out) => panic!("{place} gave {out:?}"),
+            Err(e) => e,
+        };
+        let code = if bad.message.starts_with("OOM") {
+            crate::Code::ResourceExhausted
+        } else {
+            crate::Code::InvalidArgument
+        };
+        assert_eq!(e.code(), code, "{place}: {e}");
+        assert!(
+            e.message().contains(bad.message),
+            "{place}: {}",
+            e.message()
+        );
+    }
+}
+
+/// Compares the gradient of Σ w·f(x), for some weights w, with central differences. `f` takes and gives doubles.
+///
+/// # Panics
+/// When they differ by more than 1e-6, absolutely or relative to 1.
+pub(crate) fn check_gradient(
+    x: Tensor,
+    f: &dyn for<'g> Fn(crate::graph::Output<'g>) -> crate::graph::Output<'g>,
+) {
+    let graph = crate::graph::Graph::new();
+    let input = graph.placeholder("x", DType::F64, crate::shape::PartialShape::from(x.shape()));
+    let y = f(input);
+    let value = |x: &Tensor| eval(&[y], &[(input, x.clone())]).unwrap().remove(0);
+    let weights = |n: usize| {
+        (0..n)
+            .map(|i| 0.5 + (i as f64 * 0.7).sin())
+            .collect::<Vec<f64>>()
+    };
+    let y0 = value(&x);
+    let w = weights(y0.elements());
+    let seed = Tensor::from_slice(y0.shape(), &w).unwrap();
+    let options = crate::grad::GradientOptions {
+        grad_ys: vec![Some(graph.root().constant(seed))],
+        ..Default::default()
+    };
+    let got = graph.root().gradients(&[y], &[input], &options).unwrap()[0];
+    let got = got.expect("a gradient").dense(graph.root());
+    let got = eval(&[got], &[(input, x.clone())]).unwrap().remove(0);
+    assert_eq!(got.shape(), x.shape());
+    const STEP: f64 = 1e-5;
+    for i in 0..x.elements() {
+        let moved = |by: f64| {
+            let mut x = x.clone();
+            x.make_mut::<f64>().unwrap()[i] += by;
+            let y = value(&x);
+            y.data::<f64>()
+                .unwrap()
+                .iter()
+                .zip(&w)
+                .map(|(y, w)| y * w)
+                .sum::<f64>()
+        };
+        let expected = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+        let got = got.data::<f64>().unwrap()[i];
+        assert!(
+            (got - expected).abs() < 1e-6 * (1.0 + expected.abs()),
+            "element {i}: {got}, by differences {expected}"
+        );
+    }
+}
+
 fn run_node(n: &Node, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
     let mut types = n.input_types.iter().map(|t| t.base);
     let mut grouped = Vec::new();

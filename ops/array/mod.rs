@@ -128,4 +128,6 @@ pub(crate) static OPS: &[&OpEntry] = &[
 ];
 
 #[cfg(test)]
+mod bad_input_tests;
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Pad and PadV2: a border of one value around a tensor.
 
 use super::items::{MOVABLE, produce};
+use super::slice::column_shape;
 use super::strided::{BoxCopy, Boxes, Layout};
 use super::zeros::number;
 use crate::dtype::{DType, sets::INDEX, sets::PODS_AND_STRING};
@@ -187,8 +188,7 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
     let s = ctx.scope;
     let (x, paddings) = (ctx.input(0), ctx.input(1));
     let rank = s.rank(x);
-    let one = s.scope("stack/").named("1").constant(1i32);
-    let column = s.stack(&[rank, one], 0);
+    let column = column_shape(s, rank);
     let begin = paddings.slice([0, 0], column).reshape([-1]);
     let size = s.shape_as(x, begin.dtype());
     let mut out = vec![Some(ctx.grad(0).slice(begin, size)), None];

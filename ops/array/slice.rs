@@ -107,8 +107,7 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
     let (x, begin) = (ctx.input(0), ctx.input(1));
     let rank = s.rank(x);
     let size = s.shape_as(ctx.output(0), begin.dtype());
-    let one = s.scope("stack/").named("1").constant(1i32);
-    let column = s.stack(&[rank, one], 0);
+    let column = column_shape(s, rank);
     let before = begin.reshape(column);
     let whole = s.shape_as(x, begin.dtype());
     let sub =
@@ -116,6 +115,13 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
     let after = sub(sub(whole, size), begin).reshape(column);
     let paddings = s.concat(&[before, after], 1i32);
     dense([Some(s.pad(ctx.grad(0), paddings)), None, None])
+}
+
+/// The vector `[rank, 1]`: the shape of one value for each dimension, as a column.
+pub(super) fn column_shape<'g>(s: Scope<'g>, rank: Output<'g>) -> Output<'g> {
+    let inside = s.composite("stack");
+    let one = inside.named("1").constant(1i32);
+    inside.result_op("Pack").list([rank, one]).out()
 }
 
 impl<'g> Scope<'g> {

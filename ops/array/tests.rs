@@ -2,8 +2,8 @@
 
 use crate::dtype::DType;
 use crate::graph::{Graph, Output};
-use crate::ops::array::SliceSpec;
-use crate::ops::testing::{run, run_lists};
+use crate::ops::array::{Mirror, SliceSpec};
+use crate::ops::testing::{check_gradient, run, run_lists};
 use crate::shape::PartialShape;
 use crate::tensor::Tensor;
 
@@ -287,4 +287,100 @@ fn one_hot_gathers_and_scatters_are_named_as_in_python() {
             "BroadcastTo BroadcastTo y:0 BroadcastTo/shape:0",
         ],
     );
+}
+
+#[test]
+fn gradients_agree_with_differences() {
+    type F = for<'g> fn(Output<'g>) -> Output<'g>;
+    const OPS: &[(&str, F)] = &[
+        ("Reshape", |x| x.reshape([3, 4])),
+        ("ExpandDims", |x| x.expand_dims(1)),
+        ("Squeeze", |x| x.expand_dims(0).squeeze(&[0])),
+        ("Transpose", |x| x.transpose([1, 0])),
+        ("ConcatV2", |x| x.scope().concat(&[x, x * x], 1)),
+        ("ConcatV2 of many", |x| {
+            let parts: Vec<Output<'_>> = (0..18)
+                .map(|i| if i % 5 == 0 { x * x } else { x })
+                .collect();
+            x.scope().concat(&parts, -1)
+        }),
+        ("Pack", |x| x.scope().stack(&[x, x * x], 1)),
+        ("Unpack", |x| {
+            let rows = x.unstack(0);
+            rows[0] * rows[3]
+        }),
+        ("Split", |x| x.split(2, 0)[1]),
+        ("SplitV", |x| x.split_sizes([1, -1, 1], 0)[1]),
+        ("Slice", |x| x.slice([1, 0], [2, -1])),
+        ("StridedSlice", |x| {
+            x.strided_slice(&SliceSpec::new().range(None, None, -2).at(1))
+        }),
+        ("index", |x| x.index(-1)),
+        ("Pad", |x| x.pad([[1, 0], [0, 2]])),
+        ("PadV2", |x| x.scope().pad_with(x, [[1, 0], [0, 2]], 3.0)),
+        ("MirrorPad", |x| {
+            x.scope().mirror_pad(x, [[2, 1], [1, 2]], Mirror::Reflect)
+        }),
+        ("MirrorPad symmetric", |x| {
+            x.scope().mirror_pad(x, [[4, 1], [0, 3]], Mirror::Symmetric)
+        }),
+        ("Tile", |x| x.tile([2, 3])),
+        ("Fill", |x| {
+            x.scope()
+                .fill([2, 3], x.slice([1, 1], [1, 1]).reshape(Vec::<i32>::new()))
+        }),
+        ("ReverseV2", |x| x.reverse([0])),
+        ("ReverseSequence", |x| {
+            x.scope().reverse_sequence(x, [1, 4, 2], 0, 1)
+        }),
+        ("BroadcastTo", |x| {
+            x.expand_dims(1).broadcast_to([2, 4, 5, 3])
+        }),
+        ("GatherNd", |x| x.gather_nd([[0, 1], [3, 2], [0, 1]])),
+        ("ScatterNd", |x| {
+            x.scope().scatter_nd([[1], [4], [1], [0]], x, [6, 3])
+        }),
+        ("SparseToDense", |x| {
+            x.scope().sparse_to_dense([1, 3, 4], [6], x.index(1), 0.0)
+        }),
+        ("Diag", |x| x.scope().diag(x)),
+        ("DiagPart", |x| x.scope().diag_part(x.slice([0, 0], [3, 3]))),
+        ("DynamicPartition", |x| {
+            x.scope().dynamic_partition(x, [1, 0, 1, 1], 2)[1]
+        }),
+        ("IdentityN", |x| x.scope().identity_n(&[x * x, x])[0]),
+        ("CheckNumerics", |x| x.scope().check_numerics(x, "numbers")),
+        ("EnsureShape", |x| {
+            x.scope().ensure_shape(x, [Some(4), None])
+        }),
+        ("PlaceholderWithDefault", |x| {
+            x.scope().placeholder_with_default(x, [None, Some(3)])
+        }),
+    ];
+    let values = (0..12).map(|i| (i as f64 * 1.37).sin() * 2.0);
+    let x = Tensor::from_vec(&[4, 3], values.collect()).unwrap();
+    for (name, f) in OPS {
+        println!("{name}");
+        check_gradient(x.clone(), f);
+        // The gradient of Σ f(x)², differentiated again.
+        if ["GatherNd", "ScatterNd", "SparseToDense", "DynamicPartition"].contains(name) {
+            continue;
+        }
+        check_gradient(x.clone(), &|x| {
+            let y = f(x);
+            let g = x.graph().gradients(&[y * y], &[x]).unwrap()[0].unwrap();
+            g.dense(x.graph().root())
+        });
+    }
+}
+
+#[test]
+fn gradients_stop_where_they_should() {
+    let g = Graph::new();
+    let x = g.placeholder("x", DType::F32, [2usize]);
+    let of = |y: Output<'_>| g.gradients(&[g.find(&y.node().name()).unwrap().output(0)], &[x]);
+    assert!(of(x.stop_gradient() + 1.0).unwrap()[0].is_none());
+    assert!(of(x.zeros_like() * 2.0).unwrap()[0].is_none());
+    let e = of(x.scope().prevent_gradient(x, "it is frozen")).unwrap_err();
+    assert!(e.message().contains("it is frozen"), "{e}");
 }

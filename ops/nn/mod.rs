@@ -104,3 +104,8 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &top_k::TOP_K,
     &top_k::TOP_K_V2,
 ];
+
+#[cfg(test)]
+mod bad_input_tests;
+#[cfg(test)]
+mod tests;

@@ -159,13 +159,8 @@ pub(super) fn second_order<'g>(ctx: &GradCtx<'g>, first: Output<'g>) -> Output<'
     let s = ctx.scope;
     let g = ctx.grad(1);
     let softmax = s.softmax(ctx.input(0));
-    let product = s
-        .op("BatchMatMulV2")
-        .default_name("MatMul")
-        .input(g.expand_dims(1))
-        .input(softmax.expand_dims(2))
-        .out();
-    first + (g - product.squeeze(&[1])) * softmax
+    let along = (g * softmax).sum_of_rows();
+    first + (g - along) * softmax
 }
 
 fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
@@ -208,8 +203,10 @@ fn flattened<'g>(s: Scope<'g>, x: Output<'g>) -> Output<'g> {
     let shape = s.shape(x);
     let last = s.op("Sub").input(rank).input(1i32).out();
     let size = s.slice(shape, [last], [1i32]);
-    let outer = s.scope("concat/").named("values_0").constant([-1i32]);
-    x.in_scope(s).reshape(s.concat(&[outer, size], 0))
+    let inside = s.composite("concat");
+    let outer = inside.named("values_0").constant([-1i32]);
+    let sizes = inside.result_op("ConcatV2").list([outer, size]).input(0i32);
+    s.reshape(x, sizes.out())
 }
 
 impl<'g> Scope<'g> {

@@ -154,8 +154,15 @@ impl<'g> Scope<'g> {
         } else {
             let classes = inside.shape(logits);
             let classes = inside.strided_slice(classes, &SliceSpec::new().at(-1));
-            let minus_one = inside.scope("Reshape/shape/").named("0").constant(-1i32);
-            let flat = inside.reshape(precise, [minus_one, classes]);
+            let reshape = inside.composite("Reshape");
+            let sizes = reshape.composite("shape");
+            let minus_one = sizes.named("0").constant(-1i32);
+            let sizes = sizes.result_op("Pack").list([minus_one, classes]).out();
+            let flat = reshape
+                .result_op("Reshape")
+                .input(precise)
+                .input(sizes)
+                .out();
             let flat_labels = inside.reshape(labels, [-1]);
             inside.reshape(cost(flat, flat_labels), labels_shape)
         };

@@ -145,8 +145,7 @@ fn compute<T: Real>(ctx: &mut OpContext<'_>, k: Option<i64>, index: DType) -> Re
     let mut values = Tensor::alloc(T::DTYPE, shape.clone())?;
     let mut places = vec![0usize; shape.elements()];
     let data = x.data::<T>()?;
-    if k > 0 {
-        let rows = shape.elements() / k;
+    if let Some(rows) = shape.elements().checked_div(k) {
         let to = Disjoint::new(values.make_mut::<T>()?);
         let at = Disjoint::new(&mut places);
         row_blocks(ctx.pool(), rows, columns, &|start, end| {
