@@ -27,7 +27,7 @@ pub(crate) static MEAN: OpEntry = OpEntry {
 struct Mean;
 
 /// A number of which there are means. Those of integers are rounded towards zero.
-trait Average: Number {
+pub(crate) trait Average: Number {
     type Sum: Number;
     fn widen(self) -> Self::Sum;
     fn average(sum: Self::Sum, count: usize) -> Self;

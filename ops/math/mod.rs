@@ -10,6 +10,8 @@ mod add_v2;
 mod all;
 mod angle;
 mod any;
+mod arg_max;
+mod arg_min;
 mod asin;
 mod asinh;
 mod atan;
@@ -17,6 +19,7 @@ mod atan2;
 mod atanh;
 mod axes;
 pub(crate) mod binary;
+mod bincount;
 mod bitcast;
 mod broadcast_args;
 mod broadcast_gradient_args;
@@ -41,6 +44,7 @@ mod erf;
 mod erfc;
 mod exp;
 mod expm1;
+mod extreme;
 mod floor;
 mod floor_div;
 mod floor_mod;
@@ -82,6 +86,9 @@ mod rint;
 mod round;
 mod rsqrt;
 mod rsqrt_grad;
+mod segment_mean;
+mod segment_sum;
+mod segments;
 mod select;
 mod select_v2;
 mod selection;
@@ -105,6 +112,7 @@ mod tanh_grad;
 mod tests;
 mod truncate_div;
 mod truncate_mod;
+mod unsorted_segment_sum;
 
 pub use axes::KeepDims;
 pub use cumulative::Running;
@@ -123,11 +131,14 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &all::ALL,
     &angle::ANGLE,
     &any::ANY,
+    &arg_max::ARG_MAX,
+    &arg_min::ARG_MIN,
     &asin::ASIN,
     &asinh::ASINH,
     &atan::ATAN,
     &atan2::ATAN2,
     &atanh::ATANH,
+    &bincount::BINCOUNT,
     &bitcast::BITCAST,
     &broadcast_args::BROADCAST_ARGS,
     &broadcast_gradient_args::BROADCAST_GRADIENT_ARGS,
@@ -187,6 +198,8 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &round::ROUND,
     &rsqrt::RSQRT,
     &rsqrt_grad::RSQRT_GRAD,
+    &segment_mean::SEGMENT_MEAN,
+    &segment_sum::SEGMENT_SUM,
     &select::SELECT,
     &select_v2::SELECT_V2,
     &sigmoid::SIGMOID,
@@ -205,4 +218,5 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &tanh_grad::TANH_GRAD,
     &truncate_div::TRUNCATE_DIV,
     &truncate_mod::TRUNCATE_MOD,
+    &unsorted_segment_sum::UNSORTED_SEGMENT_SUM,
 ];

@@ -212,16 +212,14 @@ whole!(i32_of_f64, f64, i32, 2_147_483_648.0);
 whole!(i64_of_f32, f32, i64, 9_223_372_036_854_775_808.0);
 whole!(i64_of_f64, f64, i64, 9_223_372_036_854_775_808.0);
 
+/// Unsigned numbers as clang converts them: in two halves of the range, the upper one only when the lower fails.
 macro_rules! u64_of {
     ($name:ident, $signed:ident, $float:ty) => {
         #[inline(always)]
         fn $name(x: $float) -> u64 {
             const LIMIT: $float = 9_223_372_036_854_775_808.0;
-            if x >= LIMIT {
-                ($signed(x - LIMIT) as u64) ^ (1 << 63)
-            } else {
-                $signed(x) as u64
-            }
+            let (lower, upper) = ($signed(x), $signed(x - LIMIT));
+            (lower | (upper & (lower >> 63))) as u64
         }
     };
 }

@@ -1,6 +1,8 @@
 //! Tests of the family: what the engines compute against plain loops, and each op's values.
 
+mod along_axes;
 mod binary;
+mod graphs;
 mod reductions;
 mod values;
 
