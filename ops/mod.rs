@@ -23,6 +23,7 @@ static FAMILIES: &[&[&OpEntry]] = &[
     control::OPS,
     image::OPS,
     io::OPS,
+    io::strings::OPS,
     math::OPS,
     nn::OPS,
     queue::OPS,

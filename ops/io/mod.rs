@@ -6,6 +6,8 @@ mod file;
 mod reader;
 mod reader_read;
 mod sharded;
+pub(crate) mod strings;
+pub(crate) mod tensor_proto;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +46,8 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &reader_read::READER_RESTORE_STATE_V2,
     &reader_read::READER_SERIALIZE_STATE,
     &reader_read::READER_SERIALIZE_STATE_V2,
+    &tensor_proto::PARSE_TENSOR,
+    &tensor_proto::SERIALIZE_TENSOR,
     &sharded::SHARDED_FILENAME,
     &sharded::SHARDED_FILESPEC,
 ];

@@ -1,15 +1,13 @@
 //! TensorSummary, TensorSummaryV2: a tensor as it is.
 
 use super::values;
-use crate::def::tensor_to_proto;
-use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, infer};
-use crate::proto::{Summary, SummaryMetadata, TensorProto, summary};
+use crate::ops::io::tensor_proto::to_content;
+use crate::proto::{Summary, SummaryMetadata, summary};
 use crate::registry::OpEntry;
-use crate::tensor::Tensor;
 use prost::Message;
 
 pub(crate) static TENSOR_SUMMARY: OpEntry = OpEntry {
@@ -34,22 +32,6 @@ pub(crate) static TENSOR_SUMMARY_V2: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(&[], |_| Ok(AnyKernel::new(compute_v2)))],
 };
 
-/// Numbers as raw content whatever their count, strings as a list.
-fn to_proto(t: &Tensor) -> Result<TensorProto> {
-    let mut p = tensor_to_proto(t);
-    if t.dtype() == DType::String || cfg!(target_endian = "big") {
-        return Ok(p);
-    }
-    p = TensorProto {
-        dtype: p.dtype,
-        tensor_shape: p.tensor_shape,
-        version_number: p.version_number,
-        tensor_content: t.bytes()?.to_vec(),
-        ..Default::default()
-    };
-    Ok(p)
-}
-
 /// The version 1 op knows no tag: the value is told by its node's name.
 fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let node = init.node.name.clone();
@@ -57,7 +39,7 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let mut out = Summary::default();
         out.value.push(summary::Value {
             node_name: node.clone(),
-            value: Some(summary::value::Value::Tensor(to_proto(ctx.input(0)?)?)),
+            value: Some(summary::value::Value::Tensor(to_content(ctx.input(0)?)?)),
             ..Default::default()
         });
         ctx.set(0, values::encode(&out)?)
@@ -77,7 +59,7 @@ fn compute_v2(ctx: &mut OpContext<'_>) -> Result<()> {
     let mut out = Summary::default();
     out.value.push(summary::Value {
         tag,
-        value: Some(summary::value::Value::Tensor(to_proto(ctx.input(1)?)?)),
+        value: Some(summary::value::Value::Tensor(to_content(ctx.input(1)?)?)),
         metadata: Some(metadata),
         ..Default::default()
     });
