@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 
+mod gradients;
 mod io;
 mod op_list;
 mod oracle;
