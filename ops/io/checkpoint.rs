@@ -84,7 +84,7 @@ fn restored(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     Ok(())
 }
 
-fn texts(t: &Tensor) -> Result<Vec<String>> {
+pub(super) fn texts(t: &Tensor) -> Result<Vec<String>> {
     t.strings()?
         .iter()
         .map(|s| {

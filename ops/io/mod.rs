@@ -1,6 +1,7 @@
 //! Files and bytes: readers, checkpoints, decoding.
 
 mod checkpoint;
+mod checkpoint_v1;
 mod decode_raw;
 mod file;
 mod reader;
@@ -18,6 +19,10 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &checkpoint::MERGE_V2_CHECKPOINTS,
     &checkpoint::RESTORE_V2,
     &checkpoint::SAVE_V2,
+    &checkpoint_v1::RESTORE,
+    &checkpoint_v1::RESTORE_SLICE,
+    &checkpoint_v1::SAVE,
+    &checkpoint_v1::SAVE_SLICES,
     &decode_raw::DECODE_RAW,
     &file::MATCHING_FILES,
     &file::READ_FILE,

@@ -19,7 +19,7 @@ mod varint;
 pub use atomic::{AtomicFile, commit_all, write_atomic};
 pub use bundle::{
     BundleEntry, BundleReader, BundleWriter, CheckpointReader, Extent, MergeOptions, SliceSpec,
-    TensorSlice, merge_bundles,
+    TensorSlice, V1Writer, merge_bundles,
 };
 pub use checkpoint_state::{
     STATE_FILE, checkpoint_exists, checkpoint_files, format_checkpoint_state, latest_checkpoint,

@@ -13,6 +13,7 @@ mod slice;
 #[cfg(test)]
 mod tests;
 mod v1;
+mod v1_writer;
 mod writer;
 
 pub use checkpoint::CheckpointReader;
@@ -20,6 +21,7 @@ pub use entry::BundleEntry;
 pub use merge::{MergeOptions, merge_bundles};
 pub use reader::BundleReader;
 pub use slice::{Extent, SliceSpec, TensorSlice};
+pub use v1_writer::V1Writer;
 pub use writer::BundleWriter;
 
 pub(crate) use entry::{index_path, is_data_suffix, suffixed};

@@ -172,3 +172,50 @@ fn entries_that_lie_are_refused() {
         }
     }
 }
+
+/// Files that TensorFlow wrote, read and written again in the same order, are the same byte for byte.
+#[test]
+fn written_files_are_those_of_tensorflow() {
+    let dir = TempDir::new("v1-write");
+    for name in ["all", "p-00000-of-00002", "p-00001-of-00002"] {
+        let theirs = fixture(name);
+        let table = crate::io::table::Table::open(&theirs).unwrap();
+        let meta = table.get(b"").unwrap().unwrap();
+        let meta = crate::proto::SavedTensorSlices::decode(&meta[..]).unwrap();
+        let from = CheckpointReader::open(&theirs).unwrap();
+        let mut writer = V1Writer::new(dir.path(name));
+        for tensor in meta.meta.unwrap().tensor {
+            let (_, shape) = from.dtype_and_shape(&tensor.name).unwrap();
+            for part in &tensor.slice {
+                let part = TensorSlice::from_proto(part).unwrap();
+                let values = from.read_slice(&tensor.name, &part).unwrap();
+                writer
+                    .add_slice(&tensor.name, &shape, &part, &values)
+                    .unwrap();
+            }
+        }
+        writer.finish().unwrap();
+        let ours = std::fs::read(dir.path(name)).unwrap();
+        assert_eq!(ours, std::fs::read(theirs).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_refused() {
+    let mut writer = V1Writer::new("/nonexistent/folder/x");
+    writer.add("a", &Tensor::from(1f32)).unwrap();
+    let e = writer.add("a", &Tensor::from(2f32)).unwrap_err();
+    assert!(e.message().starts_with("Adding duplicate key: a"), "{e}");
+    assert_eq!(
+        writer.add("b", &Tensor::from(1u32)).unwrap_err().code(),
+        Code::Unimplemented
+    );
+    let part = writer.add_slice("c", &shape(&[4]), &slice("3,2"), &Tensor::from([1f32, 2.0]));
+    assert!(part.is_err());
+    writer
+        .add_slice("d", &shape(&[4]), &slice("0,2"), &Tensor::from([1f32, 2.0]))
+        .unwrap();
+    let other = writer.add_slice("d", &shape(&[5]), &slice("2,2"), &Tensor::from([1f32, 2.0]));
+    assert_eq!(other.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(writer.finish().unwrap_err().code(), Code::NotFound);
+}
