@@ -83,15 +83,24 @@ pub fn check_files(files: &[PathBuf]) -> Result<()> {
 }
 
 fn download(url: &str, dir: &Path) -> Result<()> {
-    let name = url.rsplit('/').next().filter(|n| !n.is_empty()).unwrap_or("cifar-10-binary.tar.gz");
+    let name = url
+        .rsplit('/')
+        .next()
+        .filter(|n| !n.is_empty())
+        .unwrap_or("cifar-10-binary.tar.gz");
     let failed = |what: String| {
         Error::new(
             Code::Unavailable,
-            format!("could not download {url}: {what}. Fetch it by other means and unpack it into {}", dir.display()),
+            format!(
+                "could not download {url}: {what}. Fetch it by other means and unpack it into {}",
+                dir.display()
+            ),
         )
     };
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_connect(Some(Duration::from_secs(20))).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .build()
+        .into();
     let mut response = agent.get(url).call().map_err(|e| failed(e.to_string()))?;
     let total = response
         .headers()
@@ -105,11 +114,14 @@ fn download(url: &str, dir: &Path) -> Result<()> {
     let mut file = File::create(&partial).map_err(|e| Error::io(&partial, &e))?;
     let (mut buffer, mut done, mut shown) = (vec![0u8; 1 << 16], 0u64, u64::MAX);
     loop {
-        let n = reader.read(&mut buffer).map_err(|e| failed(e.to_string()))?;
+        let n = reader
+            .read(&mut buffer)
+            .map_err(|e| failed(e.to_string()))?;
         if n == 0 {
             break;
         }
-        file.write_all(&buffer[..n]).map_err(|e| Error::io(&partial, &e))?;
+        file.write_all(&buffer[..n])
+            .map_err(|e| Error::io(&partial, &e))?;
         done += n as u64;
         let tenths = total.map_or(0, |t| done * 1000 / t.max(1));
         if tenths != shown && io::stderr().is_terminal() {
@@ -139,9 +151,14 @@ fn unpack(archive: impl Read, dir: &Path) -> Result<()> {
         for entry in archive.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
             let path = entry.path().map_err(damaged)?.into_owned();
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default();
             // Only the plain files that the tutorial knows; nothing in an archive chooses where it lands.
-            if path.parent() != Some(Path::new(FOLDER)) || !(name.ends_with(".bin") || name.ends_with(".txt")) {
+            if path.parent() != Some(Path::new(FOLDER))
+                || !(name.ends_with(".bin") || name.ends_with(".txt"))
+            {
                 continue;
             }
             let target = staging.join(&name);
@@ -149,7 +166,9 @@ fn unpack(archive: impl Read, dir: &Path) -> Result<()> {
             io::copy(&mut entry, &mut file).map_err(damaged)?;
         }
         if !staging.join("data_batch_1.bin").exists() {
-            return Err(Error::data_loss(format!("the archive holds no {FOLDER}/data_batch_1.bin")));
+            return Err(Error::data_loss(format!(
+                "the archive holds no {FOLDER}/data_batch_1.bin"
+            )));
         }
         let folder = dir.join(FOLDER);
         match fs::rename(&staging, &folder) {

@@ -36,16 +36,28 @@ fn run(args: &EvalArgs) -> Result<()> {
     let folder = data::prepare(&args.data.options())?;
     let files: Vec<PathBuf> = match args.eval_data {
         EvalData::Test => vec![folder.join("test_batch.bin")],
-        EvalData::TrainEval => (1..=5).map(|i| folder.join(format!("data_batch_{i}.bin"))).collect(),
+        EvalData::TrainEval => (1..=5)
+            .map(|i| folder.join(format!("data_batch_{i}.bin")))
+            .collect(),
     };
     data::check_files(&files)?;
-    let sizes: Result<Vec<u64>> =
-        files.iter().map(|f| std::fs::metadata(f).map(|m| m.len()).map_err(|e| Error::io(f, &e))).collect();
+    let sizes: Result<Vec<u64>> = files
+        .iter()
+        .map(|f| {
+            std::fs::metadata(f)
+                .map(|m| m.len())
+                .map_err(|e| Error::io(f, &e))
+        })
+        .collect();
     let present = sizes?.iter().sum::<u64>() / 3073;
     let examples = u64::from(args.num_examples).min(present);
 
     let g = Graph::new();
-    let input = InputOptions { files, batch_size: args.batch_size, threads: INPUT_THREADS };
+    let input = InputOptions {
+        files,
+        batch_size: args.batch_size,
+        threads: INPUT_THREADS,
+    };
     let batch = inputs(&g, &input);
     let root = g.root();
     let logits = model::inference(root, batch.images.in_scope(root));
@@ -60,10 +72,17 @@ fn run(args: &EvalArgs) -> Result<()> {
         match latest_checkpoint(&args.checkpoint_dir) {
             None => println!("No checkpoint file found"),
             Some(prefix) => {
-                let options = SessionOptions { threads: args.threads, ..SessionOptions::default() };
+                let options = SessionOptions {
+                    threads: args.threads,
+                    ..SessionOptions::default()
+                };
                 let session = Session::with_options(&g, &options)?;
                 saver.restore(&session, &prefix)?;
-                let step = prefix.rsplit('-').next().and_then(|s| s.parse().ok()).unwrap_or(0);
+                let step = prefix
+                    .rsplit('-')
+                    .next()
+                    .and_then(|s| s.parse().ok())
+                    .unwrap_or(0);
                 let coord = Coordinator::new();
                 start_queue_runners(&session, &coord)?;
                 let outcome = evaluate(&session, correct, examples, args.batch_size);
@@ -76,8 +95,14 @@ fn run(args: &EvalArgs) -> Result<()> {
                 coord.request_stop(outcome.as_ref().err().cloned());
                 coord.join(Duration::from_secs(10))?;
                 session.close();
-                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                println!("{}: precision @ 1 = {:.3}", options::timestamp(since), outcome?);
+                let since = SystemTime::now()
+                    .duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap_or_default();
+                println!(
+                    "{}: precision @ 1 = {:.3}",
+                    options::timestamp(since),
+                    outcome?
+                );
             }
         }
         if args.run_once {
@@ -88,11 +113,21 @@ fn run(args: &EvalArgs) -> Result<()> {
 }
 
 /// The share of images whose class has the greatest score.
-fn evaluate(session: &Session, correct: tensorloom::Output<'_>, examples: u64, batch: u32) -> Result<f64> {
+fn evaluate(
+    session: &Session,
+    correct: tensorloom::Output<'_>,
+    examples: u64,
+    batch: u32,
+) -> Result<f64> {
     let batches = examples.div_ceil(u64::from(batch));
     let mut hits = 0usize;
     for _ in 0..batches {
-        hits += session.fetch(correct)?.data::<bool>()?.iter().filter(|c| **c).count();
+        hits += session
+            .fetch(correct)?
+            .data::<bool>()?
+            .iter()
+            .filter(|c| **c)
+            .count();
     }
     Ok(hits as f64 / (batches * u64::from(batch)) as f64)
 }

@@ -1,7 +1,9 @@
 //! Reading CIFAR-10's binary format, and turning images into batches, distorted for training or plain for evaluation.
 
 use std::path::PathBuf;
-use tensorloom::train::{BatchOptions, ProducerOptions, batch, shuffle_batch, string_input_producer};
+use tensorloom::train::{
+    BatchOptions, ProducerOptions, batch, shuffle_batch, string_input_producer,
+};
 use tensorloom::{DType, Graph, Output, Scope};
 
 /// Images are cropped to squares of this size.
@@ -41,7 +43,10 @@ pub struct InputOptions {
 
 impl InputOptions {
     fn names(&self) -> Vec<String> {
-        self.files.iter().map(|f| f.to_string_lossy().into_owned()).collect()
+        self.files
+            .iter()
+            .map(|f| f.to_string_lossy().into_owned())
+            .collect()
     }
 }
 
@@ -55,7 +60,9 @@ fn read_record<'g>(s: Scope<'g>, files: Output<'g>) -> (Output<'g>, Output<'g>) 
     let reader = s.fixed_length_record_reader(LABEL_BYTES + IMAGE_BYTES);
     let (_, record) = s.reader_read(reader, files);
     let bytes = s.decode_raw(record, DType::U8);
-    let label = s.cast(bytes.slice([0i32], [LABEL_BYTES as i32]), DType::I32).with_shape([1]);
+    let label = s
+        .cast(bytes.slice([0i32], [LABEL_BYTES as i32]), DType::I32)
+        .with_shape([1]);
     // The file holds the red, green and blue planes; images are rows of pixels of three channels.
     let planes = bytes.slice([LABEL_BYTES as i32], [IMAGE_BYTES as i32]);
     let planes = s.reshape(planes, [STORED.1 as i32, STORED.0 as i32, STORED.0 as i32]);
@@ -73,7 +80,9 @@ pub fn distorted_inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
     let image = s.random_flip_left_right(image, None);
     let image = s.random_brightness(image, 63.0, None);
     let image = s.random_contrast(image, 0.2, 1.8, None);
-    let image = s.per_image_standardization(image).with_shape([IMAGE_SIZE, IMAGE_SIZE, 3]);
+    let image = s
+        .per_image_standardization(image)
+        .with_shape([IMAGE_SIZE, IMAGE_SIZE, 3]);
     let min = min_queue_examples();
     let made = BatchOptions {
         batch_size: options.batch_size as i32,
@@ -88,12 +97,17 @@ pub fn distorted_inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
 /// Batches for evaluation: the middle of each image, in the order of the file.
 pub fn inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
     let root = g.device("/cpu:0");
-    let in_order = ProducerOptions { shuffle: false, ..ProducerOptions::default() };
+    let in_order = ProducerOptions {
+        shuffle: false,
+        ..ProducerOptions::default()
+    };
     let files = string_input_producer(root, &options.names(), &in_order);
     let s = root.scope("input");
     let (image, label) = read_record(s, files);
     let image = s.resize_image_with_crop_or_pad(image, IMAGE_SIZE as i64, IMAGE_SIZE as i64);
-    let image = s.per_image_standardization(image).with_shape([IMAGE_SIZE, IMAGE_SIZE, 3]);
+    let image = s
+        .per_image_standardization(image)
+        .with_shape([IMAGE_SIZE, IMAGE_SIZE, 3]);
     let min = (EVAL_EXAMPLES_PER_EPOCH as f64 * FRACTION_IN_QUEUE) as i64;
     let made = BatchOptions {
         batch_size: options.batch_size as i32,
@@ -106,8 +120,14 @@ pub fn inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
 
 fn finish<'g>(s: Scope<'g>, batch: Vec<Output<'g>>, options: &InputOptions) -> Batch<'g> {
     let [images, labels] = batch[..] else {
-        return Batch { images: Output::broken(s), labels: Output::broken(s) };
+        return Batch {
+            images: Output::broken(s),
+            labels: Output::broken(s),
+        };
     };
     s.summary_image("images", images, 3);
-    Batch { images, labels: s.reshape(labels, [options.batch_size as i32]) }
+    Batch {
+        images,
+        labels: s.reshape(labels, [options.batch_size as i32]),
+    }
 }

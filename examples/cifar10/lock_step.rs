@@ -19,12 +19,23 @@ impl LockStep {
     ///
     /// # Errors
     /// When the enqueue op does not compile.
-    pub fn new(session: &Session, runner: &QueueRunnerInfo, capacity: i64, per_step: u32) -> Result<LockStep> {
+    pub fn new(
+        session: &Session,
+        runner: &QueueRunnerInfo,
+        capacity: i64,
+        per_step: u32,
+    ) -> Result<LockStep> {
         const NOTHING: [Endpoint; 0] = [];
-        let enqueue =
-            *runner.enqueue.first().ok_or_else(|| Error::invalid_argument("a queue runner without ops"))?;
+        let enqueue = *runner
+            .enqueue
+            .first()
+            .ok_or_else(|| Error::invalid_argument("a queue runner without ops"))?;
         let enqueue = session.callable(NOTHING, NOTHING, enqueue)?;
-        Ok(LockStep { enqueue, missing: capacity, per_step })
+        Ok(LockStep {
+            enqueue,
+            missing: capacity,
+            per_step,
+        })
     }
     fn fill(&mut self) -> Result<()> {
         while self.missing > 0 {

@@ -29,7 +29,12 @@ fn variable<'g, const N: usize>(
 }
 
 /// Truncated normal weights, with a term of weight decay among the losses.
-fn weights<'g, const N: usize>(s: Scope<'g>, shape: [usize; N], stddev: f64, decay: f32) -> Variable<'g> {
+fn weights<'g, const N: usize>(
+    s: Scope<'g>,
+    shape: [usize; N],
+    stddev: f64,
+    decay: f32,
+) -> Variable<'g> {
     let w = variable(s, "weights", shape, init::truncated_normal(stddev));
     let loss = s.named("weight_loss").mul(s.l2_loss(w), decay);
     s.collect(keys::LOSSES, loss);
@@ -39,9 +44,13 @@ fn weights<'g, const N: usize>(s: Scope<'g>, shape: [usize; N], stddev: f64, dec
 /// The name without the tower that it stands in: towers share their summaries' names.
 fn without_tower(name: &str) -> String {
     let is_tower = |p: &&str| {
-        p.strip_prefix("tower_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        p.strip_prefix("tower_")
+            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
     };
-    name.split('/').filter(|p| !is_tower(p)).collect::<Vec<_>>().join("/")
+    name.split('/')
+        .filter(|p| !is_tower(p))
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// Summaries of a layer: a histogram of its activations and how many of them are zero.
@@ -73,7 +82,13 @@ fn dense<'g>(scope: Scope<'g>, x: Output<'g>, layer: &Dense, relu: bool) -> Outp
     let s = scope.variable_scope(layer.name);
     let x = match x.shape().rank() {
         // All of an image's features side by side.
-        Some(4) => s.reshape(x, [x.shape().dim(0).map_or(-1, |n| n as i32), layer.units[0] as i32]),
+        Some(4) => s.reshape(
+            x,
+            [
+                x.shape().dim(0).map_or(-1, |n| n as i32),
+                layer.units[0] as i32,
+            ],
+        ),
         _ => x,
     };
     let w = weights(s, layer.units, layer.stddev, layer.decay);
@@ -91,7 +106,12 @@ fn pool<'g>(scope: Scope<'g>, x: Output<'g>, name: &str) -> Output<'g> {
 }
 
 fn norm<'g>(scope: Scope<'g>, x: Output<'g>, name: &str) -> Output<'g> {
-    let attrs = LrnAttrs { depth_radius: 4, bias: 1.0, alpha: 0.001 / 9.0, beta: 0.75 };
+    let attrs = LrnAttrs {
+        depth_radius: 4,
+        bias: 1.0,
+        alpha: 0.001 / 9.0,
+        beta: 0.75,
+    };
     scope.named(name).lrn(x, &attrs)
 }
 
@@ -101,9 +121,27 @@ pub fn inference<'g>(scope: Scope<'g>, images: Output<'g>) -> Output<'g> {
     let x = norm(scope, pool(scope, x, "pool1"), "norm1");
     let x = conv(scope, x, "conv2", 64, 0.1);
     let x = pool(scope, norm(scope, x, "norm2"), "pool2");
-    let local3 = Dense { name: "local3", units: [6 * 6 * 64, 384], stddev: 0.04, bias: 0.1, decay: 0.004 };
-    let local4 = Dense { name: "local4", units: [384, 192], stddev: 0.04, bias: 0.1, decay: 0.004 };
-    let linear = Dense { name: "softmax_linear", units: [192, CLASSES], stddev: 1.0 / 192.0, bias: 0.0, decay: 0.0 };
+    let local3 = Dense {
+        name: "local3",
+        units: [6 * 6 * 64, 384],
+        stddev: 0.04,
+        bias: 0.1,
+        decay: 0.004,
+    };
+    let local4 = Dense {
+        name: "local4",
+        units: [384, 192],
+        stddev: 0.04,
+        bias: 0.1,
+        decay: 0.004,
+    };
+    let linear = Dense {
+        name: "softmax_linear",
+        units: [192, CLASSES],
+        stddev: 1.0 / 192.0,
+        bias: 0.0,
+        decay: 0.0,
+    };
     let x = dense(scope, x, &local3, true);
     let x = dense(scope, x, &local4, true);
     dense(scope, x, &linear, false)
@@ -119,7 +157,12 @@ pub enum Labels {
 }
 
 /// The total loss: cross entropy plus weight decay.
-pub fn loss<'g>(scope: Scope<'g>, logits: Output<'g>, labels: Output<'g>, form: Labels) -> Output<'g> {
+pub fn loss<'g>(
+    scope: Scope<'g>,
+    logits: Output<'g>,
+    labels: Output<'g>,
+    form: Labels,
+) -> Output<'g> {
     let per_example = scope.named("cross_entropy_per_example");
     let cross_entropy = match form {
         Labels::Sparse => {
@@ -141,12 +184,18 @@ pub fn loss<'g>(scope: Scope<'g>, logits: Output<'g>, labels: Output<'g>, form: 
             per_example.softmax_cross_entropy(logits, dense)
         }
     };
-    let mean = cross_entropy.in_scope(scope.named("cross_entropy")).mean().in_scope(scope);
+    let mean = cross_entropy
+        .in_scope(scope.named("cross_entropy"))
+        .mean()
+        .in_scope(scope);
     scope.collect(keys::LOSSES, mean);
     let prefix = scope.name();
     let losses = scope.graph().collection_outputs(keys::LOSSES);
     // Of several towers each adds up its own losses.
-    let own = losses.into_iter().filter(|l| l.name().starts_with(&prefix)).map(|l| l.in_scope(scope));
+    let own = losses
+        .into_iter()
+        .filter(|l| l.name().starts_with(&prefix))
+        .map(|l| l.in_scope(scope));
     scope.named("total_loss").add_n(own)
 }
 
@@ -167,7 +216,12 @@ fn add_loss_summaries<'g>(s: Scope<'g>, total: Output<'g>) -> NodeRef<'g> {
 }
 
 /// One training step: gradient descent with a learning rate that falls in steps, and moving averages of all variables.
-pub fn train<'g>(g: &'g Graph, total: Output<'g>, step: Variable<'g>, batch_size: u32) -> Result<NodeRef<'g>> {
+pub fn train<'g>(
+    g: &'g Graph,
+    total: Output<'g>,
+    step: Variable<'g>,
+    batch_size: u32,
+) -> Result<NodeRef<'g>> {
     let s = g.root();
     let batches_per_epoch = EXAMPLES_PER_EPOCH as f64 / f64::from(batch_size);
     let decay = Decay {

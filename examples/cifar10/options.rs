@@ -18,7 +18,10 @@ pub struct DataArgs {
 impl DataArgs {
     /// For [`crate::data::prepare`].
     pub fn options(&self) -> DataOptions {
-        DataOptions { data_dir: self.data_dir.clone(), download: self.download.clone() }
+        DataOptions {
+            data_dir: self.data_dir.clone(),
+            download: self.download.clone(),
+        }
     }
 }
 
@@ -115,11 +118,16 @@ pub fn timestamp(since: std::time::Duration) -> String {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!(
         "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:06}",

@@ -19,7 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tensorloom::io::latest_checkpoint;
-use tensorloom::train::hooks::{CheckpointEvery, LogRecord, Logging, NanCheck, StopAtStep, SummaryEvery};
+use tensorloom::train::hooks::{
+    CheckpointEvery, LogRecord, Logging, NanCheck, StopAtStep, SummaryEvery,
+};
 use tensorloom::train::{
     Coordinator, FileWriter, Hook, Saver, TrainingLoop, start_queue_runner, start_queue_runners,
 };
@@ -59,22 +61,42 @@ fn build<'g>(g: &'g Graph, args: &TrainArgs, input: &InputOptions) -> Result<Bui
     let batch = distorted_inputs(g, input);
     let root = g.root();
     let logits = model::inference(root, batch.images.in_scope(root));
-    let form = if args.dense_labels { Labels::Dense } else { Labels::Sparse };
+    let form = if args.dense_labels {
+        Labels::Dense
+    } else {
+        Labels::Sparse
+    };
     let loss = model::loss(root, logits, batch.labels.in_scope(root), form);
     let train = model::train(g, loss, step, args.batch_size)?;
     let summary = g.merge_all_summaries();
     g.check()?;
-    Ok(Built { loss, logits, train, step: step.value(), summary })
+    Ok(Built {
+        loss,
+        logits,
+        train,
+        step: step.value(),
+        summary,
+    })
 }
 
 fn run(args: &TrainArgs) -> Result<()> {
     let folder = data::prepare(&args.data.options())?;
-    let files: Vec<_> = (1..=5).map(|i| folder.join(format!("data_batch_{i}.bin"))).collect();
+    let files: Vec<_> = (1..=5)
+        .map(|i| folder.join(format!("data_batch_{i}.bin")))
+        .collect();
     data::check_files(&files)?;
     let resume = prepare_train_dir(args)?;
     let g = Graph::new();
     let threads = if args.deterministic { 1 } else { INPUT_THREADS };
-    let built = build(&g, args, &InputOptions { files, batch_size: args.batch_size, threads })?;
+    let built = build(
+        &g,
+        args,
+        &InputOptions {
+            files,
+            batch_size: args.batch_size,
+            threads,
+        },
+    )?;
     report(&g, &built, args.batch_size);
     let saver = Arc::new(Saver::new(&g));
     let init = g.init_op();
@@ -115,7 +137,12 @@ fn run(args: &TrainArgs) -> Result<()> {
                 start_queue_runner(&session, &coord, &runner)?;
             } else {
                 let capacity = min + 3 * i64::from(args.batch_size);
-                hooks.push(Box::new(lock_step::LockStep::new(&session, &runner, capacity, args.batch_size)?));
+                hooks.push(Box::new(lock_step::LockStep::new(
+                    &session,
+                    &runner,
+                    capacity,
+                    args.batch_size,
+                )?));
             }
         }
     } else {
@@ -140,11 +167,21 @@ fn run(args: &TrainArgs) -> Result<()> {
     hooks.push(Box::new(Logging::new(loss, args.log_frequency, log)));
     if let Some(summary) = built.summary {
         let summary = summary.endpoint();
-        hooks.push(Box::new(SummaryEvery { summary, writer: writer.clone(), every: SUMMARY_STEPS }));
+        hooks.push(Box::new(SummaryEvery {
+            summary,
+            writer: writer.clone(),
+            every: SUMMARY_STEPS,
+        }));
     }
     let prefix = args.train_dir.join("model.ckpt");
-    hooks.push(Box::new(CheckpointEvery::new(saver, prefix, CHECKPOINT_STEPS)));
-    hooks.push(Box::new(StopAtStep { last_step: args.max_steps }));
+    hooks.push(Box::new(CheckpointEvery::new(
+        saver,
+        prefix,
+        CHECKPOINT_STEPS,
+    )));
+    hooks.push(Box::new(StopAtStep {
+        last_step: args.max_steps,
+    }));
     let training = TrainingLoop {
         session: &session,
         train_op: built.train.id(),
@@ -178,7 +215,9 @@ fn prepare_train_dir(args: &TrainArgs) -> Result<Option<String>> {
     }
     if dir.exists() {
         let is_ours = |name: &str| {
-            name == "checkpoint" || name.starts_with("model.ckpt") || name.starts_with("events.out.tfevents")
+            name == "checkpoint"
+                || name.starts_with("model.ckpt")
+                || name.starts_with("events.out.tfevents")
         };
         let entries = std::fs::read_dir(dir).map_err(|e| Error::io(dir, &e))?;
         let mut removed = 0;
@@ -190,7 +229,10 @@ fn prepare_train_dir(args: &TrainArgs) -> Result<Option<String>> {
             }
         }
         if removed > 0 {
-            println!("Emptied {} (--resume goes on from its newest checkpoint).", dir.display());
+            println!(
+                "Emptied {} (--resume goes on from its newest checkpoint).",
+                dir.display()
+            );
         }
     }
     std::fs::create_dir_all(dir).map_err(|e| Error::io(dir, &e))?;
@@ -223,7 +265,12 @@ fn thousands(n: usize) -> String {
 }
 
 /// Waits until the shuffle queue is well filled, with a progress bar on a terminal.
-fn wait_for_queue(session: &Session, coord: &Coordinator, min: i64, interrupt: &AtomicBool) -> Result<()> {
+fn wait_for_queue(
+    session: &Session,
+    coord: &Coordinator,
+    min: i64,
+    interrupt: &AtomicBool,
+) -> Result<()> {
     let queue = session
         .graph()
         .nodes()
@@ -246,7 +293,9 @@ fn wait_for_queue(session: &Session, coord: &Coordinator, min: i64, interrupt: &
         }
         if coord.wait_for_stop(Some(Duration::from_millis(50))) {
             bar.finish_and_clear();
-            return Err(coord.error().unwrap_or_else(|| Error::out_of_range("the input ended")));
+            return Err(coord
+                .error()
+                .unwrap_or_else(|| Error::out_of_range("the input ended")));
         }
     }
     bar.finish_and_clear();
@@ -255,7 +304,8 @@ fn wait_for_queue(session: &Session, coord: &Coordinator, min: i64, interrupt: &
 
 /// The time as the tutorial prints it (UTC).
 fn now() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     options::timestamp(since)
 }
-

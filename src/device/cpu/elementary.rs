@@ -101,8 +101,10 @@ pub fn tanh(x: f32) -> f32 {
     ) * z
         * x
         + x;
-    let far = (1.0 - 2.0 / (exp(2.0 * size) + 1.0)).copysign(x);
-    if size < 0.625 { near } else { far }
+    let far = 1.0 - 2.0 / (exp(2.0 * size) + 1.0);
+    // The sign of zero is kept too.
+    let result = if size < 0.625 { near } else { far };
+    result.copysign(x)
 }
 
 /// 1 / (1 + e⁻ˣ).
