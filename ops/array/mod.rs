@@ -61,7 +61,7 @@ pub use mirror_pad::Mirror;
 pub use one_hot::OneHot;
 pub use strided_slice::{DenseSlice, Index, Masks, SliceSpec};
 pub use zeros::Sizes;
-pub(crate) use zeros::number;
+pub(crate) use zeros::{number, sizes_tensor};
 
 use crate::registry::OpEntry;
 

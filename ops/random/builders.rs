@@ -2,8 +2,8 @@
 
 use crate::dtype::DType;
 use crate::graph::{Operand, Output, Scope};
-use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::ops::array::{Sizes, sizes_tensor};
+use std::panic::Location;
 
 /// What [`Scope::random_uniform`] draws.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,37 +53,17 @@ impl Default for NormalOptions {
     }
 }
 
-/// What a random builder takes for a shape: sizes, or a tensor of sizes.
-pub trait ShapeOperand<'g> {
-    /// The vector of sizes; a constant is made in `scope`.
-    fn shape_operand(self, scope: Scope<'g>) -> Output<'g>;
-}
-
-impl<'g> ShapeOperand<'g> for Output<'g> {
-    fn shape_operand(self, _: Scope<'g>) -> Output<'g> {
-        self
-    }
-}
-impl<'g> ShapeOperand<'g> for &[usize] {
-    #[track_caller]
-    fn shape_operand(self, scope: Scope<'g>) -> Output<'g> {
-        let narrow: Option<Vec<i32>> = self.iter().map(|d| i32::try_from(*d).ok()).collect();
-        scope.constant(match narrow {
-            Some(sizes) => Tensor::from(sizes),
-            None => Tensor::from(self.iter().map(|d| *d as i64).collect::<Vec<_>>()),
-        })
-    }
-}
-impl<'g, const N: usize> ShapeOperand<'g> for [usize; N] {
-    #[track_caller]
-    fn shape_operand(self, scope: Scope<'g>) -> Output<'g> {
-        self[..].shape_operand(scope)
-    }
-}
-impl<'g> ShapeOperand<'g> for &Shape {
-    #[track_caller]
-    fn shape_operand(self, scope: Scope<'g>) -> Output<'g> {
-        self.dims().shape_operand(scope)
+/// The shape input, named `shape` when it is a constant.
+#[track_caller]
+fn shape_input<'g>(s: Scope<'g>, sizes: impl Sizes<'g>) -> Output<'g> {
+    match sizes.known() {
+        Some(Ok(shape)) => s.named("shape").constant(sizes_tensor(&shape)),
+        Some(Err(e)) => {
+            let e = e.at_node(s.name(), "RandomUniform");
+            s.graph().fail(e.at_line(Location::caller()));
+            Output::broken(s)
+        }
+        None => sizes.vector(s),
     }
 }
 
@@ -98,11 +78,7 @@ impl<'g> Scope<'g> {
     /// assert_eq!((x.name(), x.shape().to_string()), ("random_uniform:0".into(), "[2,3]".into()));
     /// ```
     #[track_caller]
-    pub fn random_uniform(
-        self,
-        shape: impl ShapeOperand<'g>,
-        options: UniformOptions,
-    ) -> Output<'g> {
+    pub fn random_uniform(self, shape: impl Sizes<'g>, options: UniformOptions) -> Output<'g> {
         let UniformOptions {
             min,
             max,
@@ -111,7 +87,7 @@ impl<'g> Scope<'g> {
         } = options;
         let s = self.composite("random_uniform");
         let outside = self.unnamed();
-        let shape = shape.shape_operand(s.named("shape"));
+        let shape = shape_input(s, shape);
         let number = |name: &str, v: f64| v.operand(s.named(name), Some(dtype));
         if dtype.is_integer() {
             let integer = |name: &str, v: f64| (v as i64).operand(s.named(name), Some(dtype));
@@ -157,18 +133,14 @@ impl<'g> Scope<'g> {
 
     /// Normally distributed numbers (op `RandomStandardNormal`, scaled and shifted).
     #[track_caller]
-    pub fn random_normal(self, shape: impl ShapeOperand<'g>, options: NormalOptions) -> Output<'g> {
+    pub fn random_normal(self, shape: impl Sizes<'g>, options: NormalOptions) -> Output<'g> {
         self.normal("random_normal", "RandomStandardNormal", shape, options)
     }
 
     /// As [`Scope::random_normal`], where what lies more than two deviations from the mean is drawn again
     /// (op `TruncatedNormal`, scaled and shifted).
     #[track_caller]
-    pub fn truncated_normal(
-        self,
-        shape: impl ShapeOperand<'g>,
-        options: NormalOptions,
-    ) -> Output<'g> {
+    pub fn truncated_normal(self, shape: impl Sizes<'g>, options: NormalOptions) -> Output<'g> {
         self.normal("truncated_normal", "TruncatedNormal", shape, options)
     }
 
@@ -177,7 +149,7 @@ impl<'g> Scope<'g> {
         self,
         name: &str,
         op: &'g str,
-        shape: impl ShapeOperand<'g>,
+        shape: impl Sizes<'g>,
         options: NormalOptions,
     ) -> Output<'g> {
         let NormalOptions {
@@ -187,7 +159,7 @@ impl<'g> Scope<'g> {
             seed,
         } = options;
         let s = self.composite(name);
-        let shape = shape.shape_operand(s.named("shape"));
+        let shape = shape_input(s, shape);
         let number = |name: &str, v: f64| v.operand(s.named(name), Some(dtype));
         let (mean, stddev) = (number("mean", mean), number("stddev", stddev));
         let (seed, seed2) = self.graph().seeds(seed);

@@ -10,7 +10,7 @@ mod random_uniform_int;
 #[cfg(test)]
 mod tests;
 
-pub use builders::{NormalOptions, ShapeOperand, UniformOptions};
+pub use builders::{NormalOptions, UniformOptions};
 
 use crate::registry::OpEntry;
 

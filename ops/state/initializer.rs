@@ -1,10 +1,14 @@
 //! Initial values of variables, built with the nodes and names of TensorFlow's initializers.
 
 use crate::dtype::DType;
-use crate::error::Error;
-use crate::graph::{Operand, Output, Scope};
+use crate::error::{Error, Result};
+use crate::graph::{Output, Scope};
+use crate::ops::random::{NormalOptions, UniformOptions};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
 
 /// Where a variable's initial value comes from; see [`init`].
 #[derive(Clone, Debug)]
@@ -13,7 +17,10 @@ pub struct Initializer {
     seed: Option<i64>,
 }
 
-#[derive(Clone, Debug)]
+/// Builds an initial value in a scope, of that shape and type.
+type Build = dyn for<'g> Fn(Scope<'g>, &Shape, DType) -> Output<'g> + Send + Sync;
+
+#[derive(Clone)]
 enum Kind {
     Zeros,
     Ones,
@@ -28,33 +35,75 @@ enum Kind {
         min: f64,
         max: f64,
     },
-    /// Glorot and Bengio 2010, He et al. 2015: the spread follows from the number of inputs and outputs.
-    Scaled {
-        scale: f64,
-        mode: FanMode,
-        uniform: bool,
-    },
+    Scaled(VarianceScaling),
+    By(Arc<Build>),
 }
 
-#[derive(Clone, Copy, Debug)]
-enum FanMode {
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Zeros => f.write_str("zeros"),
+            Kind::Ones => f.write_str("ones"),
+            Kind::Constant(v) => write!(f, "constant({v})"),
+            Kind::Value(t) => write!(f, "value of shape {}", t.shape()),
+            Kind::Normal { mean, stddev, .. } => write!(f, "normal({mean}, {stddev})"),
+            Kind::Uniform { min, max } => write!(f, "uniform({min}, {max})"),
+            Kind::Scaled(s) => write!(f, "{s:?}"),
+            Kind::By(_) => f.write_str("a function"),
+        }
+    }
+}
+
+/// What the spread of [`VarianceScaling`] follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fan {
+    /// The number of inputs of a unit.
     In,
+    /// The number of its outputs.
+    Out,
+    /// The mean of both.
     Average,
+}
+
+/// The distribution of [`VarianceScaling`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Normal, cut off at two standard deviations.
+    TruncatedNormal,
+    /// Normal.
+    Normal,
+    /// Uniform.
+    Uniform,
+}
+
+/// Values of variance `scale` / fan, as Glorot and Bengio 2010 and He et al. 2015 propose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VarianceScaling {
+    /// The factor.
+    pub scale: f64,
+    /// What it is divided by.
+    pub fan: Fan,
+    /// The distribution.
+    pub spread: Spread,
 }
 
 /// The initializers.
 pub mod init {
-    use super::{FanMode, Initializer, Kind};
+    use super::{Fan, Initializer, Kind, Spread, VarianceScaling};
+    use crate::dtype::DType;
+    use crate::graph::{Output, Scope};
+    use crate::shape::Shape;
     use crate::tensor::Tensor;
+    use std::sync::Arc;
 
     fn of(kind: Kind) -> Initializer {
         Initializer { kind, seed: None }
     }
-    /// Zeros.
+    /// Zeros (false, empty strings).
     pub fn zeros() -> Initializer {
         of(Kind::Zeros)
     }
-    /// Ones.
+    /// Ones (true).
     pub fn ones() -> Initializer {
         of(Kind::Ones)
     }
@@ -86,21 +135,46 @@ pub mod init {
     pub fn random_uniform(min: f64, max: f64) -> Initializer {
         of(Kind::Uniform { min, max })
     }
-    /// Uniform in ±sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010).
+    /// Values whose variance follows from the number of inputs and outputs.
+    pub fn variance_scaling(scaling: VarianceScaling) -> Initializer {
+        of(Kind::Scaled(scaling))
+    }
+    fn scaled(scale: f64, fan: Fan, spread: Spread) -> Initializer {
+        variance_scaling(VarianceScaling { scale, fan, spread })
+    }
+    /// Uniform in ±sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010; also known as Xavier).
     pub fn glorot_uniform() -> Initializer {
-        of(Kind::Scaled {
-            scale: 1.0,
-            mode: FanMode::Average,
-            uniform: true,
-        })
+        scaled(1.0, Fan::Average, Spread::Uniform)
+    }
+    /// Truncated normal of variance 2 / (inputs + outputs).
+    pub fn glorot_normal() -> Initializer {
+        scaled(1.0, Fan::Average, Spread::TruncatedNormal)
+    }
+    /// Another name of [`glorot_uniform`].
+    pub fn xavier() -> Initializer {
+        glorot_uniform()
+    }
+    /// Uniform of variance 2 / inputs (He et al. 2015).
+    pub fn he_uniform() -> Initializer {
+        scaled(2.0, Fan::In, Spread::Uniform)
     }
     /// Truncated normal of variance 2 / inputs (He et al. 2015).
     pub fn he_normal() -> Initializer {
-        of(Kind::Scaled {
-            scale: 2.0,
-            mode: FanMode::In,
-            uniform: false,
-        })
+        scaled(2.0, Fan::In, Spread::TruncatedNormal)
+    }
+    /// Uniform of variance 1 / inputs (LeCun et al. 1998).
+    pub fn lecun_uniform() -> Initializer {
+        scaled(1.0, Fan::In, Spread::Uniform)
+    }
+    /// Truncated normal of variance 1 / inputs (LeCun et al. 1998).
+    pub fn lecun_normal() -> Initializer {
+        scaled(1.0, Fan::In, Spread::TruncatedNormal)
+    }
+    /// What a function builds.
+    pub fn from_fn(
+        build: impl for<'g> Fn(Scope<'g>, &Shape, DType) -> Output<'g> + Send + Sync + 'static,
+    ) -> Initializer {
+        of(Kind::By(Arc::new(build)))
     }
 }
 
@@ -110,7 +184,7 @@ impl Initializer {
         self.seed = Some(seed);
         self
     }
-    /// The mean of a normal initializer.
+    /// The mean of a normal initializer; others stay as they are.
     pub fn mean(mut self, value: f64) -> Initializer {
         if let Kind::Normal { mean, .. } = &mut self.kind {
             *mean = value;
@@ -129,36 +203,45 @@ impl Initializer {
     #[track_caller]
     pub(super) fn build<'g>(&self, s: Scope<'g>, shape: &Shape, dtype: DType) -> Output<'g> {
         match &self.kind {
-            Kind::Value(t) => s.named("Const").constant(t.clone()),
-            Kind::Constant(v) => filled(s, "Const", shape, dtype, *v, false),
-            Kind::Zeros => filled(s, "zeros", shape, dtype, 0.0, true),
-            Kind::Ones => filled(s, "ones", shape, dtype, 1.0, true),
+            Kind::Value(t) => s.constant(t.clone()),
+            Kind::Constant(v) => match repeated(*v, shape, dtype) {
+                Ok(t) => s.constant(t),
+                Err(e) => {
+                    let e = e.at_node(format!("{}/Const", s.name()), "Const");
+                    s.graph().fail(e.at_line(Location::caller()));
+                    Output::broken(s)
+                }
+            },
+            Kind::Zeros => s.zeros(shape, dtype),
+            Kind::Ones => s.ones(shape, dtype),
             Kind::Normal {
                 mean,
                 stddev,
                 truncated,
             } => self.normal(s, shape, dtype, [*mean, *stddev], *truncated),
             Kind::Uniform { min, max } => self.uniform(s, shape, dtype, [*min, *max]),
-            Kind::Scaled {
-                scale,
-                mode,
-                uniform,
-            } => {
+            Kind::Scaled(scaling) => {
                 let (fan_in, fan_out) = fans(shape);
-                let n = match mode {
-                    FanMode::In => fan_in,
-                    FanMode::Average => (fan_in + fan_out) / 2.0,
+                let n = match scaling.fan {
+                    Fan::In => fan_in,
+                    Fan::Out => fan_out,
+                    Fan::Average => (fan_in + fan_out) / 2.0,
                 };
-                let variance = scale / n.max(1.0);
-                if *uniform {
-                    let limit = (3.0 * variance).sqrt();
-                    self.uniform(s, shape, dtype, [-limit, limit])
-                } else {
-                    // The standard deviation of a normal that is cut off at two of its own.
-                    let stddev = variance.sqrt() / 0.879_625_661_034_239_8;
-                    self.normal(s, shape, dtype, [0.0, stddev], true)
+                let variance = scaling.scale / n.max(1.0);
+                // The deviation of a normal that is cut off at two of its own.
+                const CUT: f64 = 0.879_625_661_034_239_8;
+                match scaling.spread {
+                    Spread::Uniform => {
+                        let limit = (3.0 * variance).sqrt();
+                        self.uniform(s, shape, dtype, [-limit, limit])
+                    }
+                    Spread::Normal => self.normal(s, shape, dtype, [0.0, variance.sqrt()], false),
+                    Spread::TruncatedNormal => {
+                        self.normal(s, shape, dtype, [0.0, variance.sqrt() / CUT], true)
+                    }
                 }
             }
+            Kind::By(build) => build(s, shape, dtype),
         }
     }
 
@@ -168,109 +251,52 @@ impl Initializer {
         s: Scope<'g>,
         shape: &Shape,
         dtype: DType,
-        p: [f64; 2],
+        [mean, stddev]: [f64; 2],
         truncated: bool,
     ) -> Output<'g> {
-        let (name, op) = match truncated {
-            true => ("truncated_normal", "TruncatedNormal"),
-            false => ("random_normal", "RandomStandardNormal"),
+        let options = NormalOptions {
+            mean,
+            stddev,
+            dtype,
+            seed: self.seed,
         };
-        let inner = s.scope(name);
-        let dims = shape_tensor(inner.named("shape"), shape);
-        let mean = p[0].operand(inner.named("mean"), Some(dtype));
-        let stddev = p[1].operand(inner.named("stddev"), Some(dtype));
-        let x = self.draw(inner, op, dims, dtype);
-        let x = inner.op("Mul").input(x).input(stddev).name("mul").out();
-        inner
-            .op("AddV2")
-            .input(x)
-            .input(mean)
-            .name(format!("{}/", inner.name()))
-            .out()
+        if truncated {
+            s.truncated_normal(shape, options)
+        } else {
+            s.random_normal(shape, options)
+        }
     }
 
     #[track_caller]
-    fn uniform<'g>(&self, s: Scope<'g>, shape: &Shape, dtype: DType, p: [f64; 2]) -> Output<'g> {
-        let inner = s.scope("random_uniform");
-        let dims = shape_tensor(inner.named("shape"), shape);
-        let min = p[0].operand(inner.named("min"), Some(dtype));
-        let max = p[1].operand(inner.named("max"), Some(dtype));
-        let x = self.draw(inner, "RandomUniform", dims, dtype);
-        let span = inner.op("Sub").input(max).input(min).name("sub").out();
-        let x = inner.op("Mul").input(x).input(span).name("mul").out();
-        inner
-            .op("AddV2")
-            .input(x)
-            .input(min)
-            .name(format!("{}/", inner.name()))
-            .out()
-    }
-
-    #[track_caller]
-    fn draw<'g>(
+    fn uniform<'g>(
         &self,
         s: Scope<'g>,
-        op: &'static str,
-        dims: Output<'g>,
+        shape: &Shape,
         dtype: DType,
+        [min, max]: [f64; 2],
     ) -> Output<'g> {
-        let (seed, seed2) = s.graph().seeds(self.seed);
-        s.op(op)
-            .input(dims)
-            .attr("dtype", dtype)
-            .attr("seed", seed)
-            .attr("seed2", seed2)
-            .out()
+        let options = UniformOptions {
+            min,
+            max,
+            dtype,
+            seed: self.seed,
+        };
+        s.random_uniform(shape, options)
     }
 }
 
-/// A constant of one value; as TensorFlow's zeros and ones it becomes a Fill from a thousand elements on.
-#[track_caller]
-fn filled<'g>(
-    s: Scope<'g>,
-    name: &str,
-    shape: &Shape,
-    dtype: DType,
-    value: f64,
-    may_fill: bool,
-) -> Output<'g> {
-    let one = match scalar(value, dtype) {
-        Ok(t) => t,
-        Err(e) => {
-            s.graph().fail(e.at_line(std::panic::Location::caller()));
-            return Output::broken(s);
-        }
-    };
-    if may_fill && shape.elements() >= 1000 {
-        let inner = s.scope(name);
-        let dims = shape_tensor(inner.named("shape_as_tensor"), shape);
-        let one = inner.named("Const").constant(one);
-        return s
-            .op("Fill")
-            .input(dims)
-            .input(one)
-            .name(format!("{}/", inner.name()))
-            .out();
-    }
-    match repeat(&one, shape) {
-        Ok(t) => s.named(name).constant(t),
-        Err(e) => {
-            s.graph().fail(e.at_line(std::panic::Location::caller()));
-            Output::broken(s)
-        }
-    }
-}
-
-fn repeat(one: &Tensor, shape: &Shape) -> crate::Result<Tensor> {
-    let bytes = one.bytes()?.to_vec();
-    let mut t = Tensor::alloc(one.dtype(), shape.clone())?;
-    for chunk in t.bytes_mut()?.chunks_exact_mut(bytes.len().max(1)) {
-        chunk.copy_from_slice(&bytes);
+/// A tensor of one repeated value.
+fn repeated(value: f64, shape: &Shape, dtype: DType) -> Result<Tensor> {
+    let one = scalar(value, dtype)?;
+    let one = one.bytes()?;
+    let mut t = Tensor::alloc(dtype, shape.clone())?;
+    for element in t.bytes_mut()?.chunks_exact_mut(one.len().max(1)) {
+        element.copy_from_slice(one);
     }
     Ok(t)
 }
 
-fn scalar(value: f64, dtype: DType) -> crate::Result<Tensor> {
+fn scalar(value: f64, dtype: DType) -> Result<Tensor> {
     Ok(match dtype {
         DType::F32 => Tensor::from(value as f32),
         DType::F64 => Tensor::from(value),
@@ -289,23 +315,10 @@ fn scalar(value: f64, dtype: DType) -> crate::Result<Tensor> {
         DType::C128 => Tensor::from(num_complex::Complex::new(value, 0.0)),
         d => {
             return Err(Error::invalid_argument(format!(
-                "a variable of type {d} needs an initial value"
+                "there is no constant of type {d}"
             )));
         }
     })
-}
-
-#[track_caller]
-fn shape_tensor<'g>(s: Scope<'g>, shape: &Shape) -> Output<'g> {
-    let dims: Option<Vec<i32>> = shape
-        .dims()
-        .iter()
-        .map(|d| i32::try_from(*d).ok())
-        .collect();
-    match dims {
-        Some(d) => s.constant(d),
-        None => s.constant(shape.dims_i64().to_vec()),
-    }
 }
 
 /// How many inputs and outputs a unit has, by the shape of its weights.

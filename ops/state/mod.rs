@@ -6,8 +6,10 @@ mod assign_update;
 mod count_up_to;
 mod elementwise;
 mod handle;
+mod initialization;
 mod initializer;
 mod is_initialized;
+mod make;
 mod number;
 mod resource_gather;
 mod scatter;
@@ -18,8 +20,10 @@ mod var_handle;
 mod variable;
 mod variable_v2;
 
-pub use initializer::{Initializer, init};
-pub use variable::{Variable, VariableOptions};
+pub use initializer::{Fan, Initializer, Spread, VarianceScaling, init};
+pub use make::VariableOptions;
+pub(crate) use make::{Initial, Name};
+pub use variable::Variable;
 
 use crate::registry::OpEntry;
 

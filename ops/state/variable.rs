@@ -1,21 +1,20 @@
-//! Making variables: `variable`, `get_variable` with reuse, initialization, the global step.
+//! The handle of a variable: its value wherever a tensor is wanted, and the ways to change it.
 
-use super::initializer::Initializer;
-use crate::def::AttrValue;
 use crate::dtype::DType;
-use crate::error::Error;
-use crate::graph::{Graph, Item, NodeRef, Operand, Output, Reuse, Scope, VariableInfo, keys};
-use crate::shape::{PartialShape, Shape};
-use std::ops::Deref;
-use std::panic::Location;
+use crate::graph::{Graph, Item, NodeRef, Operand, Output, Scope, VariableInfo, keys};
+use std::ops::{Add, Deref, Div, Mul, Neg, Sub};
 
-/// A variable of a graph: a small `Copy` handle. It stands for its value wherever a tensor is wanted.
+/// A variable of a graph: a small `Copy` handle that stands for its value wherever a tensor is wanted.
+///
+/// A reference variable is read by one node (`w/read`). A resource variable is read anew by each op that it is
+/// given to, in that op's place and under its control dependencies; methods of [`Output`] called on it work on
+/// the value that `w/Read/ReadVariableOp` gives (see [`Variable::read_value`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Variable<'g> {
-    handle: Output<'g>,
-    read: Output<'g>,
-    initial_value: Output<'g>,
-    initializer: NodeRef<'g>,
+    pub(super) handle: Output<'g>,
+    pub(super) read: Output<'g>,
+    pub(super) initial_value: Output<'g>,
+    pub(super) initializer: NodeRef<'g>,
 }
 
 impl<'g> Variable<'g> {
@@ -28,11 +27,30 @@ impl<'g> Variable<'g> {
             initializer: scope.graph().node_at(info.initializer),
         }
     }
+    /// What a failed call returns.
+    pub(super) fn broken(scope: Scope<'g>) -> Variable<'g> {
+        let broken = Output::broken(scope);
+        Variable {
+            handle: broken,
+            read: broken,
+            initial_value: broken,
+            initializer: NodeRef::broken(scope),
+        }
+    }
+    /// The same variable; what its methods and operators build stands in another scope.
+    pub fn in_scope(self, scope: Scope<'g>) -> Variable<'g> {
+        Variable {
+            handle: self.handle.in_scope(scope),
+            read: self.read.in_scope(scope),
+            initial_value: self.initial_value.in_scope(scope),
+            initializer: self.initializer,
+        }
+    }
     /// The reference, or the resource handle, itself.
     pub fn handle(self) -> Output<'g> {
         self.handle
     }
-    /// Its value.
+    /// Its value: `w/read` or `w/Read/ReadVariableOp`.
     pub fn value(self) -> Output<'g> {
         self.read
     }
@@ -48,10 +66,194 @@ impl<'g> Variable<'g> {
     pub fn name(self) -> String {
         self.handle.node().name()
     }
-    /// What the graph knows of it; `None` when making it failed.
-    pub fn info(self) -> Option<VariableInfo> {
-        self.handle.graph().variable_named(&self.name())
+    /// Whether it is a resource variable.
+    pub fn is_resource(self) -> bool {
+        self.handle.dtype() == DType::Resource
     }
+    /// Whether making it worked.
+    pub fn is_valid(self) -> bool {
+        self.handle.is_valid()
+    }
+    /// The graph's record of it.
+    pub fn info(self) -> VariableInfo {
+        let graph = self.handle.graph();
+        let lists = [
+            keys::GLOBAL_VARIABLES,
+            keys::LOCAL_VARIABLES,
+            keys::TRAINABLE_VARIABLES,
+        ];
+        let known = lists.iter().find_map(|list| find(graph, list, self.handle));
+        known.unwrap_or_else(|| VariableInfo {
+            name: self.name(),
+            dtype: self.read.dtype(),
+            shape: self.read.shape(),
+            handle: self.handle.endpoint(),
+            read: self.read.endpoint(),
+            initializer: self.initializer.id(),
+            initial_value: self.initial_value.endpoint(),
+            is_resource: self.is_resource(),
+            trainable: false,
+            slice: None,
+        })
+    }
+
+    /// The value at the time at which the node that this adds runs: after the control dependencies of the scope.
+    #[track_caller]
+    pub fn read_value(self) -> Output<'g> {
+        let s = self.read.scope();
+        if self.is_resource() {
+            s.op("ReadVariableOp")
+                .input(self.handle)
+                .attr("dtype", self.read.dtype())
+                .out()
+        } else {
+            s.op("Identity")
+                .default_name("read")
+                .input(self.handle)
+                .out()
+        }
+    }
+    /// Whether it has a value.
+    #[track_caller]
+    pub fn is_initialized(self) -> Output<'g> {
+        let s = self.read.scope();
+        if self.is_resource() {
+            s.op("VarIsInitializedOp").input(self.handle).out()
+        } else {
+            s.colocate_with(self.handle)
+                .op("IsVariableInitialized")
+                .input(self.handle)
+                .out()
+        }
+    }
+    /// Its value, or its initial value as long as it has none: safe in the initial values of other variables.
+    #[track_caller]
+    pub fn initialized_value(self) -> Output<'g> {
+        let s = self.read.scope();
+        let known = self.is_initialized();
+        s.cond(
+            known,
+            |s| self.in_scope(s).read_value(),
+            |s| s.bring_in(self.initial_value),
+        )
+    }
+
+    /// Sets the value (op `Assign` or `AssignVariableOp`) and gives the new one.
+    #[track_caller]
+    pub fn assign(self, value: impl Operand<'g>) -> Output<'g> {
+        self.change(["Assign", "AssignVariableOp"], value)
+    }
+    /// Adds to the value (op `AssignAdd` or `AssignAddVariableOp`) and gives the new one.
+    #[track_caller]
+    pub fn assign_add(self, delta: impl Operand<'g>) -> Output<'g> {
+        self.change(["AssignAdd", "AssignAddVariableOp"], delta)
+    }
+    /// Subtracts from the value (op `AssignSub` or `AssignSubVariableOp`) and gives the new one.
+    #[track_caller]
+    pub fn assign_sub(self, delta: impl Operand<'g>) -> Output<'g> {
+        self.change(["AssignSub", "AssignSubVariableOp"], delta)
+    }
+
+    #[track_caller]
+    fn change(self, ops: [&'static str; 2], value: impl Operand<'g>) -> Output<'g> {
+        let s = self.read.scope();
+        let dtype = self.read.dtype();
+        if !self.is_resource() {
+            let mut builder = s
+                .colocate_with(self.handle)
+                .op(ops[0])
+                .input(self.handle)
+                .input_like(value, dtype);
+            if ops[0] == "Assign" {
+                builder = builder.attr("use_locking", false);
+            }
+            return builder.out().in_scope(s.unnamed());
+        }
+        let node = s
+            .op(ops[1])
+            .input(self.handle)
+            .input_like(value, dtype)
+            .finish();
+        self.in_scope(s.unnamed().after([node]))
+            .read_value()
+            .in_scope(s.unnamed())
+    }
+
+    /// Replaces rows of the value (op `ScatterUpdate` or `ResourceScatterUpdate`) and gives the new one.
+    #[track_caller]
+    pub fn scatter_update(self, indices: impl Operand<'g>, rows: impl Operand<'g>) -> Output<'g> {
+        self.scatter(["ScatterUpdate", "ResourceScatterUpdate"], indices, rows)
+    }
+    /// Adds to rows of the value (op `ScatterAdd` or `ResourceScatterAdd`) and gives the new one.
+    #[track_caller]
+    pub fn scatter_add(self, indices: impl Operand<'g>, rows: impl Operand<'g>) -> Output<'g> {
+        self.scatter(["ScatterAdd", "ResourceScatterAdd"], indices, rows)
+    }
+    /// Subtracts from rows of the value (op `ScatterSub` or `ResourceScatterSub`) and gives the new one.
+    #[track_caller]
+    pub fn scatter_sub(self, indices: impl Operand<'g>, rows: impl Operand<'g>) -> Output<'g> {
+        self.scatter(["ScatterSub", "ResourceScatterSub"], indices, rows)
+    }
+
+    #[track_caller]
+    fn scatter(
+        self,
+        ops: [&'static str; 2],
+        indices: impl Operand<'g>,
+        rows: impl Operand<'g>,
+    ) -> Output<'g> {
+        let s = self.read.scope();
+        let op = ops[usize::from(self.is_resource())];
+        let at = if self.is_resource() {
+            s
+        } else {
+            s.colocate_with(self.handle)
+        };
+        let node = at
+            .op(op)
+            .input(self.handle)
+            .input(indices)
+            .input_like(rows, self.read.dtype())
+            .finish();
+        if self.is_resource() {
+            self.in_scope(s.unnamed().after([node]))
+                .read_value()
+                .in_scope(s.unnamed())
+        } else {
+            node.output(0).in_scope(s.unnamed())
+        }
+    }
+
+    /// The value of a counter, which then grows by one; `OutOfRange` from `limit` on (op `CountUpTo` or
+    /// `ResourceCountUpTo`).
+    #[track_caller]
+    pub fn count_up_to(self, limit: i64) -> Output<'g> {
+        let s = self.read.scope();
+        if self.is_resource() {
+            s.op("ResourceCountUpTo")
+                .input(self.handle)
+                .attr("T", self.read.dtype())
+                .attr("limit", limit)
+                .out()
+        } else {
+            s.colocate_with(self.handle)
+                .op("CountUpTo")
+                .input(self.handle)
+                .attr("limit", limit)
+                .out()
+                .in_scope(s.unnamed())
+        }
+    }
+}
+
+fn find(graph: &Graph, collection: &str, handle: Output<'_>) -> Option<VariableInfo> {
+    graph
+        .collection(collection)
+        .into_iter()
+        .find_map(|item| match item {
+            Item::Variable(v) if v.handle == handle.endpoint() => Some(v),
+            _ => None,
+        })
 }
 
 impl<'g> Deref for Variable<'g> {
@@ -61,8 +263,16 @@ impl<'g> Deref for Variable<'g> {
     }
 }
 impl<'g> Operand<'g> for Variable<'g> {
-    fn operand(self, _: Scope<'g>, _: Option<DType>) -> Output<'g> {
+    #[track_caller]
+    fn operand(self, scope: Scope<'g>, _: Option<DType>) -> Output<'g> {
+        if self.is_resource() {
+            let at = scope.named("ReadVariableOp");
+            return self.in_scope(at).read_value();
+        }
         self.read
+    }
+    fn output(&self) -> Option<Output<'g>> {
+        (!self.is_resource()).then_some(self.read)
     }
 }
 impl<'g> From<Variable<'g>> for Output<'g> {
@@ -70,331 +280,65 @@ impl<'g> From<Variable<'g>> for Output<'g> {
         v.read
     }
 }
-
-/// How to make a variable.
-#[derive(Clone, Debug)]
-pub struct VariableOptions {
-    /// The element type.
-    pub dtype: DType,
-    /// Whether optimizers change it.
-    pub trainable: bool,
-    /// Whether it is a resource variable.
-    pub use_resource: bool,
-    /// The collections that it is put into, besides that of trainable variables.
-    pub collections: Vec<String>,
-}
-
-impl Default for VariableOptions {
-    fn default() -> VariableOptions {
-        VariableOptions {
-            dtype: DType::F32,
-            trainable: true,
-            use_resource: false,
-            collections: vec![keys::GLOBAL_VARIABLES.into()],
-        }
+impl<'g> From<Variable<'g>> for NodeRef<'g> {
+    fn from(v: Variable<'g>) -> NodeRef<'g> {
+        v.handle.node()
     }
 }
 
-impl VariableOptions {
-    /// A variable that no optimizer changes.
-    pub fn not_trainable() -> VariableOptions {
-        VariableOptions {
-            trainable: false,
-            ..VariableOptions::default()
-        }
-    }
-    /// The same with another element type.
-    pub fn dtype(mut self, dtype: DType) -> VariableOptions {
-        self.dtype = dtype;
-        self
+impl<'g, R: Operand<'g>> Add<R> for Variable<'g> {
+    type Output = Output<'g>;
+    #[track_caller]
+    fn add(self, y: R) -> Output<'g> {
+        self.read + y
     }
 }
-
-impl<'g> Scope<'g> {
-    /// The variable `name` of this variable scope: made, or found again, as [`Scope::reuse`] says. Its name is
-    /// that of the variable scope and its own, whatever name scopes are open.
-    ///
-    /// ```
-    /// use tensorloom::{Graph, init};
-    /// let g = Graph::new();
-    /// let w = g.variable_scope("conv1").get_variable("weights", [5, 5, 3, 64], init::truncated_normal(5e-2));
-    /// assert_eq!(w.name(), "conv1/weights");
-    /// assert_eq!(w.value().name(), "conv1/weights/read:0");
-    /// ```
+impl<'g, R: Operand<'g>> Sub<R> for Variable<'g> {
+    type Output = Output<'g>;
     #[track_caller]
-    pub fn get_variable(
-        self,
-        name: &str,
-        shape: impl Into<PartialShape>,
-        init: Initializer,
-    ) -> Variable<'g> {
-        self.get_variable_with(name, shape, init, &VariableOptions::default())
-    }
-
-    /// As [`Scope::get_variable`], with options.
-    #[track_caller]
-    pub fn get_variable_with(
-        self,
-        name: &str,
-        shape: impl Into<PartialShape>,
-        init: Initializer,
-        options: &VariableOptions,
-    ) -> Variable<'g> {
-        let prefix = self.variable_prefix();
-        let full = if prefix.is_empty() {
-            name.to_string()
-        } else {
-            format!("{prefix}/{name}")
-        };
-        let shape = shape.into();
-        let (found, mode) = (self.graph().variable_named(&full), self.reuse_mode());
-        match (found, mode) {
-            (Some(_), Reuse::Never) => self.bad_variable(Error::already_exists(format!(
-                "Variable {full} already exists, disallowed. Did you mean to set reuse=True or reuse=tf.AUTO_REUSE in VarScope?"
-            ))),
-            (None, Reuse::Always) => self.bad_variable(Error::not_found(format!(
-                "Variable {full} does not exist, or was not created with tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in VarScope?"
-            ))),
-            (Some(v), _) => {
-                if !v.shape.is_compatible(&shape) {
-                    return self.bad_variable(Error::invalid_argument(format!(
-                        "Trying to share variable {full}, but specified shape {shape} and found shape {}.",
-                        v.shape
-                    )));
-                }
-                if v.dtype != options.dtype {
-                    return self.bad_variable(Error::invalid_argument(format!(
-                        "Trying to share variable {full}, but specified dtype {} and found dtype {}.",
-                        options.dtype, v.dtype
-                    )));
-                }
-                Variable::of(self, &v)
-            }
-            (None, _) => {
-                let known = init.shape().cloned().or_else(|| shape.to_shape());
-                let Some(known) = known else {
-                    return self.bad_variable(Error::invalid_argument(format!(
-                        "Shape of a new variable ({full}) must be fully defined, but instead was {shape}."
-                    )));
-                };
-                // Initial values stand on no particular device; only the variable does.
-                let inner = self.without_control().scope(&format!("{full}/Initializer/")).device("");
-                let group = vec![format!("loc:@{full}").into_bytes()];
-                let first = self.graph().len();
-                let value = init.build(inner, &known, options.dtype);
-                self.add_class(first, &group);
-                let v = self.add_variable(&full, value, PartialShape::from(&known), options);
-                if let Some(info) = v.1 {
-                    self.graph().register_variable(info);
-                }
-                v.0
-            }
-        }
-    }
-
-    /// A variable with this initial value (TensorFlow's `tf.Variable`), named by [`Scope::named`] or `Variable`.
-    #[track_caller]
-    pub fn variable(
-        self,
-        initial_value: impl Operand<'g>,
-        options: &VariableOptions,
-    ) -> Variable<'g> {
-        let s = self.composite("Variable");
-        let value = initial_value.operand(s.named("initial_value"), Some(options.dtype));
-        let options = VariableOptions {
-            dtype: value.dtype(),
-            ..options.clone()
-        };
-        let (v, info) = self.add_variable(&s.name(), value, value.shape(), &options);
-        if let Some(info) = info {
-            self.graph().register_variable(info);
-        }
-        v
-    }
-
-    #[track_caller]
-    fn bad_variable(self, error: Error) -> Variable<'g> {
-        self.graph().fail(error.at_line(Location::caller()));
-        let broken = Output::broken(self);
-        Variable {
-            handle: broken,
-            read: broken,
-            initial_value: broken,
-            initializer: NodeRef::broken(self),
-        }
-    }
-
-    fn add_class(self, first: usize, group: &[Vec<u8>]) {
-        for id in first..self.graph().len() {
-            let id = crate::graph::NodeId::new(id);
-            self.graph()
-                .set_attr(id, "_class", AttrValue::BytesList(group.to_vec()));
-        }
-    }
-
-    /// The nodes of a variable, as TensorFlow names them, and its entries in collections.
-    #[track_caller]
-    fn add_variable(
-        self,
-        full: &str,
-        value: Output<'g>,
-        shape: PartialShape,
-        options: &VariableOptions,
-    ) -> (Variable<'g>, Option<VariableInfo>) {
-        let outside = self.without_control();
-        let s = outside.scope(&format!("{full}/"));
-        let dtype = options.dtype;
-        let (handle, initializer, read);
-        if options.use_resource {
-            handle = s
-                .op("VarHandleOp")
-                .attr("dtype", dtype)
-                .attr("shape", shape.clone())
-                .attr("shared_name", full)
-                .name(format!("{full}/"))
-                .out();
-            s.op("VarIsInitializedOp")
-                .input(handle)
-                .name("IsInitialized/VarIsInitializedOp")
-                .finish();
-            initializer = s
-                .op("AssignVariableOp")
-                .input(handle)
-                .input(value)
-                .name("Assign")
-                .finish();
-            read = s
-                .op("ReadVariableOp")
-                .input(handle)
-                .attr("dtype", dtype)
-                .name("Read/ReadVariableOp")
-                .out();
-        } else {
-            handle = s
-                .op("VariableV2")
-                .attr("dtype", dtype)
-                .attr("shape", shape.clone())
-                .name(format!("{full}/"))
-                .out();
-            let with = s.colocate_with(handle);
-            initializer = with.op("Assign").input(handle).input(value).finish();
-            read = with.op("Identity").input(handle).name("read").out();
-        }
-        let v = Variable {
-            handle: handle.in_scope(self),
-            read: read.in_scope(self),
-            initial_value: value.in_scope(self),
-            initializer,
-        };
-        if !(read.is_valid() && initializer.is_valid()) {
-            return (v, None);
-        }
-        let info = VariableInfo {
-            name: handle.node().name(),
-            dtype,
-            shape,
-            handle: handle.endpoint(),
-            read: read.endpoint(),
-            initializer: initializer.id(),
-            initial_value: value.endpoint(),
-            is_resource: options.use_resource,
-            trainable: options.trainable,
-            slice: None,
-        };
-        for c in &options.collections {
-            self.graph()
-                .add_to_collection(c, Item::Variable(info.clone()));
-        }
-        if options.trainable {
-            self.graph()
-                .add_to_collection(keys::TRAINABLE_VARIABLES, Item::Variable(info.clone()));
-        }
-        (v, Some(info))
-    }
-
-    /// One node that runs after all of these; with one NoOp for each device in between, as TensorFlow's `group` makes
-    /// them. Named by [`Scope::named`] or `group_deps`.
-    #[track_caller]
-    pub fn group_by_device<N: Into<NodeRef<'g>>>(
-        self,
-        nodes: impl IntoIterator<Item = N>,
-    ) -> NodeRef<'g> {
-        let mut by_device: Vec<(String, Vec<NodeRef<'g>>)> = Vec::new();
-        for n in nodes {
-            let n: NodeRef<'g> = n.into();
-            let device = n.node().map(|n| n.device.clone()).unwrap_or_default();
-            match by_device.iter_mut().find(|(d, _)| *d == device) {
-                Some((_, list)) => list.push(n),
-                None => by_device.push((device, vec![n])),
-            }
-        }
-        by_device.sort_by(|a, b| a.0.cmp(&b.0));
-        if let [(device, list)] = by_device.as_slice() {
-            let s = if device.is_empty() {
-                self
-            } else {
-                self.device(device)
-            };
-            return s.group(list.iter().copied());
-        }
-        let inner = self.composite("group_deps");
-        let parts: Vec<NodeRef<'g>> = by_device
-            .into_iter()
-            .map(|(device, list)| inner.device(&device).group(list))
-            .collect();
-        let name = inner.name();
-        self.named(&format!("{name}/")).group(parts)
+    fn sub(self, y: R) -> Output<'g> {
+        self.read - y
     }
 }
-
-impl Graph {
-    /// Opens a variable scope (see [`Scope::variable_scope`]).
+impl<'g, R: Operand<'g>> Mul<R> for Variable<'g> {
+    type Output = Output<'g>;
     #[track_caller]
-    pub fn variable_scope(&self, name: &str) -> Scope<'_> {
-        self.root().variable_scope(name)
+    fn mul(self, y: R) -> Output<'g> {
+        self.read * y
     }
-    /// The variable of that name (see [`Scope::get_variable`]).
+}
+impl<'g, R: Operand<'g>> Div<R> for Variable<'g> {
+    type Output = Output<'g>;
     #[track_caller]
-    pub fn get_variable(
-        &self,
-        name: &str,
-        shape: impl Into<PartialShape>,
-        init: Initializer,
-    ) -> Variable<'_> {
-        self.root().get_variable(name, shape, init)
+    fn div(self, y: R) -> Output<'g> {
+        self.read / y
     }
-    /// A node that initializes these variables.
+}
+impl<'g> Neg for Variable<'g> {
+    type Output = Output<'g>;
     #[track_caller]
-    pub fn initializer_of(&self, variables: &[VariableInfo], name: &str) -> NodeRef<'_> {
-        let nodes: Vec<NodeRef<'_>> = variables
-            .iter()
-            .map(|v| self.node_at(v.initializer))
-            .collect();
-        self.root().named(name).group_by_device(nodes)
+    fn neg(self) -> Output<'g> {
+        -self.read
     }
-    /// A node that initializes all global variables (named `init`).
+}
+impl<'g> Add<Variable<'g>> for f32 {
+    type Output = Output<'g>;
     #[track_caller]
-    pub fn init_op(&self) -> NodeRef<'_> {
-        self.initializer_of(&self.collection_variables(keys::GLOBAL_VARIABLES), "init")
+    fn add(self, y: Variable<'g>) -> Output<'g> {
+        self + y.read
     }
-    /// A node that initializes all local variables.
+}
+impl<'g> Mul<Variable<'g>> for f32 {
+    type Output = Output<'g>;
     #[track_caller]
-    pub fn local_init_op(&self) -> NodeRef<'_> {
-        self.initializer_of(&self.collection_variables(keys::LOCAL_VARIABLES), "init")
+    fn mul(self, y: Variable<'g>) -> Output<'g> {
+        self * y.read
     }
-    /// The global step, an int64 scalar variable that training counts up; made when there is none.
+}
+impl<'g> Sub<Variable<'g>> for f32 {
+    type Output = Output<'g>;
     #[track_caller]
-    pub fn get_or_create_global_step(&self) -> Variable<'_> {
-        if let Some(v) = self.collection_variables(keys::GLOBAL_STEP).first() {
-            return Variable::of(self.root(), v);
-        }
-        let mut options = VariableOptions::not_trainable().dtype(DType::I64);
-        options.collections.push(keys::GLOBAL_STEP.into());
-        self.root().get_variable_with(
-            "global_step",
-            Shape::scalar(),
-            super::init::zeros(),
-            &options,
-        )
+    fn sub(self, y: Variable<'g>) -> Output<'g> {
+        self - y.read
     }
 }

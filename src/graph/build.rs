@@ -226,7 +226,12 @@ impl<'g> OpBuilder<'g> {
             infer_shapes(&state, &schema, &attrs, &inputs, signature.outputs.len())?;
         let mut controls = self.controls;
         for c in &data.controls {
-            if !controls.contains(c) && !inputs.iter().any(|e| e.node == *c) {
+            // What an input already waits for need not be waited for again.
+            let implied = inputs.iter().any(|e| {
+                let after = state.node(e.node).map(|n| &n.after);
+                e.node == *c || after.is_some_and(|a| a.contains(c))
+            });
+            if !implied && !controls.contains(c) {
                 controls.push(*c);
             }
         }
@@ -272,6 +277,7 @@ impl<'g> OpBuilder<'g> {
             handles,
             location: Some(self.location),
             cond: data.cond,
+            after: data.controls,
         }))
     }
 }

@@ -323,6 +323,7 @@ impl Import<'_, '_> {
             outputs: signature.outputs,
             location: None,
             cond: None,
+            after: Vec::new(),
         })
     }
 

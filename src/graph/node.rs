@@ -75,6 +75,8 @@ pub struct Node {
     pub location: Option<&'static Location<'static>>,
     /// The branch of a `cond` in which it stands, as an index into the graph's list.
     pub(crate) cond: Option<u32>,
+    /// The control dependencies of the scope in which it was made, given to it or not.
+    pub(crate) after: Vec<NodeId>,
 }
 
 impl Node {

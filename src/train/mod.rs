@@ -8,8 +8,11 @@ mod input;
 mod input_tests;
 mod meta_graph;
 mod monitored;
+mod moving_average;
+pub mod optimizer;
 mod queue_runner;
 mod saver;
+mod schedules;
 
 pub use coordinator::Coordinator;
 pub use file_writer::FileWriter;
@@ -21,5 +24,11 @@ pub use input::{
 };
 pub use meta_graph::{meta_graph, write_meta_graph, write_meta_graph_bytes};
 pub use monitored::TrainingLoop;
+pub use moving_average::{Averaged, ExponentialMovingAverage};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, Ftrl, Gate, GradientAndVariable, GradientDescent, GradientSettings,
+    Momentum, Optimizer, ProximalAdagrad, ProximalGradientDescent, Rate, RmsProp,
+};
 pub use queue_runner::{add_queue_runner, start_queue_runner, start_queue_runners};
 pub use saver::{Saver, SaverOptions};
+pub use schedules::{Decay, PolynomialDecay};
