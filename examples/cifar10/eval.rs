@@ -61,7 +61,7 @@ fn run(args: &EvalArgs) -> Result<()> {
     let batch = inputs(&g, &input);
     let root = g.root();
     let logits = model::inference(root, batch.images.in_scope(root));
-    let correct = root.in_top_k(logits, batch.labels.in_scope(root), 1i32);
+    let correct = root.in_top_k(logits, batch.labels.in_scope(root), 1);
     let averages = ExponentialMovingAverage::new(model::MOVING_AVERAGE_DECAY);
     let entries = averages.variables_to_restore(&g);
     let saver = Saver::with_names(&g, entries, SaverOptions::default());

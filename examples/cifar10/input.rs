@@ -104,7 +104,7 @@ pub fn inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
     let files = string_input_producer(root, &options.names(), &in_order);
     let s = root.scope("input");
     let (image, label) = read_record(s, files);
-    let image = s.resize_image_with_crop_or_pad(image, IMAGE_SIZE as i64, IMAGE_SIZE as i64);
+    let image = s.resize_image_with_crop_or_pad(image, IMAGE_SIZE, IMAGE_SIZE);
     let image = s
         .per_image_standardization(image)
         .with_shape([IMAGE_SIZE, IMAGE_SIZE, 3]);

@@ -2,6 +2,7 @@
 
 mod adjust_contrast;
 mod adjust_contrast_v2;
+mod augment;
 mod contrast;
 #[cfg(test)]
 mod tests;

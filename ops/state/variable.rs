@@ -321,21 +321,21 @@ impl<'g> Neg for Variable<'g> {
         -self.read
     }
 }
-impl<'g> Add<Variable<'g>> for f32 {
+impl<'g> Add<Variable<'g>> for f64 {
     type Output = Output<'g>;
     #[track_caller]
     fn add(self, y: Variable<'g>) -> Output<'g> {
         self + y.read
     }
 }
-impl<'g> Mul<Variable<'g>> for f32 {
+impl<'g> Mul<Variable<'g>> for f64 {
     type Output = Output<'g>;
     #[track_caller]
     fn mul(self, y: Variable<'g>) -> Output<'g> {
         self * y.read
     }
 }
-impl<'g> Sub<Variable<'g>> for f32 {
+impl<'g> Sub<Variable<'g>> for f64 {
     type Output = Output<'g>;
     #[track_caller]
     fn sub(self, y: Variable<'g>) -> Output<'g> {
