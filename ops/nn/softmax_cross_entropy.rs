@@ -70,6 +70,12 @@ impl<'a, T: RowElement> Repeated<'a, T> {
         self.data.get(start..start + classes).filter(|_| fits)
     }
     fn fill(&self, i: usize, row: &mut [T::Wide]) {
+        if let Some(slice) = self.as_it_is(i, row.len()) {
+            for (to, v) in row.iter_mut().zip(slice) {
+                *to = v.widen();
+            }
+            return;
+        }
         for (k, v) in row.iter_mut().enumerate() {
             *v = self.data[i * self.row + k * self.column].widen();
         }

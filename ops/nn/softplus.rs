@@ -26,11 +26,10 @@ struct Softplus;
 #[inline(always)]
 fn ln_1p(u: f32) -> f32 {
     let w = 1.0 + u;
-    if w == 1.0 {
-        u
-    } else {
-        elementary::ln(w) * (u / (w - 1.0))
-    }
+    let d = w - 1.0;
+    // Both sides are computed, so that loops over this stay free of branches.
+    let made_good = elementary::ln(w) * (u / if d == 0.0 { 1.0 } else { d });
+    if d == 0.0 { u } else { made_good }
 }
 
 impl<T: Float> Unary<T> for Softplus {
