@@ -5,3 +5,4 @@ mod io;
 mod op_list;
 mod oracle;
 mod tidy;
+mod train;

@@ -1,5 +1,6 @@
 //! Making variables: `variable`, and `get_variable` with reuse; nodes and names are TensorFlow's.
 
+use super::guard::guarded;
 use super::initializer::Initializer;
 use super::variable::Variable;
 use crate::def::AttrValue;
@@ -278,13 +279,14 @@ impl<'g> Scope<'g> {
             builder = builder.attr("_class", own_group(full));
         }
         let handle = builder.out();
-        let with = s.colocate_with(handle);
-        let initializer = with
+        let safe = guarded(s, full, value);
+        let initializer = s
             .op("Assign")
             .input(handle)
-            .input(value)
+            .input(safe)
             .attr("validate_shape", options.validate_shape)
             .finish();
+        let with = s.colocate_with(handle);
         let read = with.op("Identity").name("read").input(handle).out();
         Variable {
             handle: handle.in_scope(self),
@@ -317,12 +319,13 @@ impl<'g> Scope<'g> {
             .name("IsInitialized/VarIsInitializedOp")
             .input(handle)
             .finish();
+        let safe = guarded(s, full, value);
         let initializer = s
             .derive(|d| d.colocate.clear())
             .op("AssignVariableOp")
             .name("Assign")
             .input(handle)
-            .input(value)
+            .input(safe)
             .finish();
         let read = s
             .op("ReadVariableOp")

@@ -5,6 +5,7 @@ mod assign;
 mod assign_update;
 mod count_up_to;
 mod elementwise;
+mod guard;
 mod handle;
 mod initialization;
 mod initializer;

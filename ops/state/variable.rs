@@ -120,10 +120,7 @@ impl<'g> Variable<'g> {
         if self.is_resource() {
             s.op("VarIsInitializedOp").input(self.handle).out()
         } else {
-            s.colocate_with(self.handle)
-                .op("IsVariableInitialized")
-                .input(self.handle)
-                .out()
+            s.op("IsVariableInitialized").input(self.handle).out()
         }
     }
     /// Its value, or its initial value as long as it has none: safe in the initial values of other variables.
@@ -159,15 +156,8 @@ impl<'g> Variable<'g> {
         let s = self.read.scope();
         let dtype = self.read.dtype();
         if !self.is_resource() {
-            let mut builder = s
-                .colocate_with(self.handle)
-                .op(ops[0])
-                .input(self.handle)
-                .input_like(value, dtype);
-            if ops[0] == "Assign" {
-                builder = builder.attr("use_locking", false);
-            }
-            return builder.out().in_scope(s.unnamed());
+            let builder = s.op(ops[0]).input(self.handle).input_like(value, dtype);
+            return builder.attr("use_locking", false).out();
         }
         let node = s
             .op(ops[1])
@@ -204,12 +194,7 @@ impl<'g> Variable<'g> {
     ) -> Output<'g> {
         let s = self.read.scope();
         let op = ops[usize::from(self.is_resource())];
-        let at = if self.is_resource() {
-            s
-        } else {
-            s.colocate_with(self.handle)
-        };
-        let node = at
+        let node = s
             .op(op)
             .input(self.handle)
             .input(indices)
@@ -224,6 +209,22 @@ impl<'g> Variable<'g> {
         }
     }
 
+    /// Rows of the value, without reading the whole of a resource variable (op `ResourceGather`, or a gather of the
+    /// value).
+    #[track_caller]
+    pub fn gather(self, indices: impl Operand<'g>) -> Output<'g> {
+        if !self.is_resource() {
+            return self.read.gather(indices);
+        }
+        let s = self.read.scope();
+        s.op("ResourceGather")
+            .default_name("Gather")
+            .attr("dtype", self.read.dtype())
+            .input(self.handle)
+            .input(indices)
+            .out()
+    }
+
     /// The value of a counter, which then grows by one; `OutOfRange` from `limit` on (op `CountUpTo` or
     /// `ResourceCountUpTo`).
     #[track_caller]
@@ -236,12 +237,10 @@ impl<'g> Variable<'g> {
                 .attr("limit", limit)
                 .out()
         } else {
-            s.colocate_with(self.handle)
-                .op("CountUpTo")
+            s.op("CountUpTo")
                 .input(self.handle)
                 .attr("limit", limit)
                 .out()
-                .in_scope(s.unnamed())
         }
     }
 }
@@ -321,24 +320,30 @@ impl<'g> Neg for Variable<'g> {
         -self.read
     }
 }
-impl<'g> Add<Variable<'g>> for f64 {
-    type Output = Output<'g>;
-    #[track_caller]
-    fn add(self, y: Variable<'g>) -> Output<'g> {
-        self + y.read
-    }
+
+macro_rules! numbers_on_the_left {
+    ($($t:ty),*) => { $(
+        impl<'g> Add<Variable<'g>> for $t {
+            type Output = Output<'g>;
+            #[track_caller]
+            fn add(self, y: Variable<'g>) -> Output<'g> {
+                self + y.read
+            }
+        }
+        impl<'g> Sub<Variable<'g>> for $t {
+            type Output = Output<'g>;
+            #[track_caller]
+            fn sub(self, y: Variable<'g>) -> Output<'g> {
+                self - y.read
+            }
+        }
+        impl<'g> Mul<Variable<'g>> for $t {
+            type Output = Output<'g>;
+            #[track_caller]
+            fn mul(self, y: Variable<'g>) -> Output<'g> {
+                self * y.read
+            }
+        }
+    )* };
 }
-impl<'g> Mul<Variable<'g>> for f64 {
-    type Output = Output<'g>;
-    #[track_caller]
-    fn mul(self, y: Variable<'g>) -> Output<'g> {
-        self * y.read
-    }
-}
-impl<'g> Sub<Variable<'g>> for f64 {
-    type Output = Output<'g>;
-    #[track_caller]
-    fn sub(self, y: Variable<'g>) -> Output<'g> {
-        self - y.read
-    }
-}
+numbers_on_the_left!(f32, f64);

@@ -252,12 +252,22 @@ impl<'g> OpBuilder<'g> {
                 controls.push(c.pivot);
             }
         }
-        if !data.colocate.is_empty() {
-            let groups: Vec<Vec<u8>> = data
-                .colocate
-                .iter()
-                .map(|s| s.as_bytes().to_vec())
-                .collect();
+        let (mut groups, mut device) = (data.colocate, data.device);
+        for (e, _) in inputs.iter().zip(&signature.inputs).filter(|(_, t)| t.is_ref) {
+            // What changes a variable stands where the variable does.
+            let Some(n) = state.node(e.node) else {
+                continue;
+            };
+            for g in super::scope::colocation_groups(n) {
+                if !groups.contains(&g) {
+                    groups.push(g);
+                }
+            }
+            device = n.device.clone();
+        }
+        if !groups.is_empty() {
+            groups.sort();
+            let groups: Vec<Vec<u8>> = groups.into_iter().map(String::into_bytes).collect();
             attrs
                 .0
                 .entry("_class".into())
@@ -270,7 +280,7 @@ impl<'g> OpBuilder<'g> {
             attrs,
             inputs,
             controls,
-            device: data.device,
+            device,
             input_types: signature.inputs,
             outputs: signature.outputs,
             shapes,

@@ -212,13 +212,7 @@ impl<'g> Scope<'g> {
     pub fn colocate_with(self, node: impl Into<NodeRef<'g>>) -> Scope<'g> {
         let node = node.into();
         let Some(n) = node.node() else { return self };
-        let groups = match n.attrs.0.get("_class") {
-            Some(AttrValue::BytesList(l)) => l
-                .iter()
-                .map(|b| String::from_utf8_lossy(b).into_owned())
-                .collect(),
-            _ => vec![format!("loc:@{}", n.name)],
-        };
+        let groups = colocation_groups(&n);
         self.derive(|d| {
             d.device = n.device.clone();
             d.colocate = groups;
@@ -266,6 +260,17 @@ impl<'g> Scope<'g> {
 impl std::fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "scope '{}'", self.name())
+    }
+}
+
+/// The groups of a node: those that it names, or its own.
+pub(crate) fn colocation_groups(n: &super::Node) -> Vec<String> {
+    match n.attrs.0.get("_class") {
+        Some(AttrValue::BytesList(l)) => l
+            .iter()
+            .map(|b| String::from_utf8_lossy(b).into_owned())
+            .collect(),
+        _ => vec![format!("loc:@{}", n.name)],
     }
 }
 

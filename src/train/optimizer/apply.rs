@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::grad::{Gradient, GradientOptions, IndexedSlices};
 use crate::graph::{Item, NodeRef, Operand, Output, Scope, VariableInfo, keys};
 use crate::ops::state::{Initial, Name, Variable, VariableOptions};
-use crate::shape::Shape;
 use std::collections::HashMap;
 use std::panic::Location;
 

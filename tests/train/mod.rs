@@ -1,0 +1,3 @@
+//! Variables, optimizers, averages and schedules against TensorFlow: the graphs that they build, and what these do.
+
+mod graphs;
