@@ -106,10 +106,7 @@ fn copy<'g>(
         other => other,
     };
     let schema = s.graph().ops().schema(op)?;
-    let at = s.scope("").derive(|d| {
-        d.device = node.device.clone();
-        d.colocate.clear();
-    });
+    let at = s.scope("");
     let mut builder = at.op(&schema.name).name(format!("{}_{name}", node.name));
     for arg in &schema.inputs {
         let count = match (&arg.number, &arg.ty) {

@@ -102,16 +102,17 @@ impl<'g> Variable<'g> {
     pub fn read_value(self) -> Output<'g> {
         let s = self.read.scope();
         if self.is_resource() {
-            s.op("ReadVariableOp")
-                .input(self.handle)
-                .attr("dtype", self.read.dtype())
-                .out()
-        } else {
-            s.op("Identity")
-                .default_name("read")
-                .input(self.handle)
-                .out()
+            let value = self.in_scope(s.unnamed().scope("Read")).read_here();
+            return s.identity(value);
         }
+        let builder = s.op("Identity").default_name("read");
+        builder.input(self.handle).out()
+    }
+    /// The `ReadVariableOp` of a resource variable, in the scope of the handle.
+    #[track_caller]
+    pub(crate) fn read_here(self) -> Output<'g> {
+        let builder = self.read.scope().op("ReadVariableOp").input(self.handle);
+        builder.attr("dtype", self.read.dtype()).out()
     }
     /// Whether it has a value.
     #[track_caller]
@@ -151,6 +152,12 @@ impl<'g> Variable<'g> {
         self.change(["AssignSub", "AssignSubVariableOp"], delta)
     }
 
+    /// The value as an op in this place gets it.
+    #[track_caller]
+    fn now(self) -> Output<'g> {
+        self.operand(self.read.scope(), None)
+    }
+
     #[track_caller]
     fn change(self, ops: [&'static str; 2], value: impl Operand<'g>) -> Output<'g> {
         let s = self.read.scope();
@@ -165,7 +172,7 @@ impl<'g> Variable<'g> {
             .input_like(value, dtype)
             .finish();
         self.in_scope(s.unnamed().after([node]))
-            .read_value()
+            .read_here()
             .in_scope(s.unnamed())
     }
 
@@ -202,7 +209,7 @@ impl<'g> Variable<'g> {
             .finish();
         if self.is_resource() {
             self.in_scope(s.unnamed().after([node]))
-                .read_value()
+                .read_here()
                 .in_scope(s.unnamed())
         } else {
             node.output(0).in_scope(s.unnamed())
@@ -264,11 +271,16 @@ impl<'g> Deref for Variable<'g> {
 impl<'g> Operand<'g> for Variable<'g> {
     #[track_caller]
     fn operand(self, scope: Scope<'g>, _: Option<DType>) -> Output<'g> {
-        if self.is_resource() {
-            let at = scope.named("ReadVariableOp");
-            return self.in_scope(at).read_value();
+        if !self.is_resource() {
+            return self.read;
         }
-        self.read
+        // Read where the variable is, wherever the value is used.
+        let at = scope.derive(|d| {
+            d.op_name = None;
+            d.colocate.clear();
+            d.device.clear();
+        });
+        self.in_scope(at).read_here().in_scope(scope.unnamed())
     }
     fn output(&self) -> Option<Output<'g>> {
         (!self.is_resource()).then_some(self.read)
@@ -289,35 +301,35 @@ impl<'g, R: Operand<'g>> Add<R> for Variable<'g> {
     type Output = Output<'g>;
     #[track_caller]
     fn add(self, y: R) -> Output<'g> {
-        self.read + y
+        self.now() + y
     }
 }
 impl<'g, R: Operand<'g>> Sub<R> for Variable<'g> {
     type Output = Output<'g>;
     #[track_caller]
     fn sub(self, y: R) -> Output<'g> {
-        self.read - y
+        self.now() - y
     }
 }
 impl<'g, R: Operand<'g>> Mul<R> for Variable<'g> {
     type Output = Output<'g>;
     #[track_caller]
     fn mul(self, y: R) -> Output<'g> {
-        self.read * y
+        self.now() * y
     }
 }
 impl<'g, R: Operand<'g>> Div<R> for Variable<'g> {
     type Output = Output<'g>;
     #[track_caller]
     fn div(self, y: R) -> Output<'g> {
-        self.read / y
+        self.now() / y
     }
 }
 impl<'g> Neg for Variable<'g> {
     type Output = Output<'g>;
     #[track_caller]
     fn neg(self) -> Output<'g> {
-        -self.read
+        -self.now()
     }
 }
 
@@ -327,23 +339,23 @@ macro_rules! numbers_on_the_left {
             type Output = Output<'g>;
             #[track_caller]
             fn add(self, y: Variable<'g>) -> Output<'g> {
-                self + y.read
+                self + y.now()
             }
         }
         impl<'g> Sub<Variable<'g>> for $t {
             type Output = Output<'g>;
             #[track_caller]
             fn sub(self, y: Variable<'g>) -> Output<'g> {
-                self - y.read
+                self - y.now()
             }
         }
         impl<'g> Mul<Variable<'g>> for $t {
             type Output = Output<'g>;
             #[track_caller]
             fn mul(self, y: Variable<'g>) -> Output<'g> {
-                self * y.read
+                self * y.now()
             }
         }
     )* };
 }
-numbers_on_the_left!(f32, f64);
+numbers_on_the_left!(f64);

@@ -253,7 +253,11 @@ impl<'g> OpBuilder<'g> {
             }
         }
         let (mut groups, mut device) = (data.colocate, data.device);
-        for (e, _) in inputs.iter().zip(&signature.inputs).filter(|(_, t)| t.is_ref) {
+        for (e, _) in inputs
+            .iter()
+            .zip(&signature.inputs)
+            .filter(|(_, t)| t.is_ref)
+        {
             // What changes a variable stands where the variable does.
             let Some(n) = state.node(e.node) else {
                 continue;

@@ -96,9 +96,7 @@ pub(super) fn sparse<'g>(
         let builder = s.op("Sub").default_name("sub");
         builder.input_like(1.0f64, dtype).input(x).out()
     };
-    // Values are read where they are used, under no colocation, as TensorFlow reads them.
-    let plain = s.derive(|d| d.colocate.clear());
-    let read = |v: Variable<'g>| s.cast(v.operand(plain, None), dtype);
+    let read = |v: Variable<'g>| s.cast(v.operand(s, None), dtype);
     let mul = |x, y| s.op("Mul").default_name("mul").input(x).input(y).out();
     let power2 = read(power2);
     let root = s.op("Sqrt").input(one_minus(power2)).out();
@@ -108,22 +106,10 @@ pub(super) fn sparse<'g>(
 
     let (beta1, beta2) = (update.number("beta1"), update.number("beta2"));
     let fresh = mul(values, one_minus(beta1));
-    let m = decay_and_add(
-        update,
-        m,
-        mul(m.operand(plain, None), beta1),
-        indices,
-        fresh,
-    );
+    let m = decay_and_add(update, m, mul(m.operand(s, None), beta1), indices, fresh);
     let squares = mul(values, values);
     let fresh = mul(squares, one_minus(beta2));
-    let v = decay_and_add(
-        update,
-        v,
-        mul(v.operand(plain, None), beta2),
-        indices,
-        fresh,
-    );
+    let v = decay_and_add(update, v, mul(v.operand(s, None), beta2), indices, fresh);
     let root = s.op("Sqrt").input(v).out();
     let step = mul(rate, m);
     let size = s
@@ -135,11 +121,12 @@ pub(super) fn sparse<'g>(
     let delta = divide(s, step, size);
     let var = update.variable;
     let changed = match var.is_resource() {
-        true => s
-            .op("AssignSubVariableOp")
-            .input(var.handle())
-            .input(delta)
-            .finish(),
+        true => {
+            let builder = s.op("AssignSubVariableOp").input(var.handle());
+            let changed = builder.input(delta).finish();
+            var.in_scope(s.after([changed])).read_here();
+            changed
+        }
         false => s
             .op("AssignSub")
             .input(var.handle())
@@ -180,8 +167,8 @@ fn decay_and_add<'g>(
             .input(indices)
             .input(rows)
             .finish();
-        let read = after.after([added]).derive(|d| d.colocate.clear());
-        return slot.in_scope(read).read_value().in_scope(s);
+        slot.in_scope(after).read_here();
+        return slot.operand(after.after([added]), None).in_scope(s);
     }
     let locking = update.common.use_locking;
     let set = s

@@ -470,30 +470,24 @@ fn advance_powers<'g>(
         let power = common.power(name)?;
         let factor = *numbers.get(number)?;
         let at = after.colocate_with(first.handle());
-        // The read stands where it is asked for, not with the variable.
-        let value = match power.is_resource() {
-            true => power.in_scope(after).read_value(),
-            false => power.value(),
-        };
+        let value = power.operand(after, None);
         let next = at
             .op("Mul")
             .default_name("mul")
             .input(value)
             .input(factor)
             .out();
-        Some(match power.is_resource() {
-            true => at
-                .op("AssignVariableOp")
-                .input(power.handle())
-                .input(next)
-                .finish(),
-            false => at
-                .op("Assign")
-                .input(power.handle())
-                .input(next)
-                .attr("use_locking", common.use_locking)
-                .finish(),
-        })
+        if !power.is_resource() {
+            let builder = at.op("Assign").input(power.handle()).input(next);
+            return Some(builder.attr("use_locking", common.use_locking).finish());
+        }
+        let assign = at
+            .op("AssignVariableOp")
+            .input(power.handle())
+            .input(next)
+            .finish();
+        power.in_scope(at.after([assign])).read_here();
+        Some(assign)
     });
     advanced.collect()
 }

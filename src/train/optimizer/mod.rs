@@ -4,8 +4,6 @@ mod adam;
 mod apply;
 mod kinds;
 mod rule;
-#[cfg(test)]
-mod tests;
 
 pub use adam::Adam;
 pub(super) use apply::free_name;
