@@ -1,11 +1,22 @@
 //! Image ops and the helpers composed from them.
 
+mod adjust;
 mod adjust_contrast;
 mod adjust_contrast_v2;
-mod augment;
+mod bounding_box;
+mod check;
 mod contrast;
+mod convert;
+mod crop;
+mod flip;
+mod size;
+mod standardize;
 #[cfg(test)]
 mod tests;
+
+pub use bounding_box::BoundingBox;
+pub use convert::Overflow;
+pub use size::Size;
 
 use crate::registry::OpEntry;
 

@@ -40,9 +40,9 @@ pub(crate) fn reduce_all_axes<'g>(x: Output<'g>, op: &'g str) -> Output<'g> {
     let s = x.scope();
     let outside = s.unnamed();
     let axes = match x.shape().rank() {
-        Some(rank) => outside.constant((0..rank as i32).collect::<Vec<i32>>()),
-        None => {
-            let rank = outside.op("Rank").input(x).out();
+        Some(rank) if rank > 0 => outside.constant((0..rank as i32).collect::<Vec<i32>>()),
+        _ => {
+            let rank = outside.rank(x);
             let inner = outside.composite("range");
             let (from, by) = (
                 inner.named("start").constant(0i32),

@@ -25,6 +25,7 @@ mod broadcast_args;
 mod broadcast_gradient_args;
 mod cast;
 mod ceil;
+mod clip_by_value;
 mod complex;
 mod complex_abs;
 mod conj;
@@ -73,7 +74,7 @@ mod mul;
 mod neg;
 mod not_equal;
 pub(crate) mod number;
-mod operators;
+pub(crate) mod operators;
 mod polygamma;
 mod pow;
 mod prod;
@@ -144,6 +145,7 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &broadcast_gradient_args::BROADCAST_GRADIENT_ARGS,
     &cast::CAST,
     &ceil::CEIL,
+    &clip_by_value::CLIP_BY_VALUE,
     &complex::COMPLEX,
     &complex_abs::COMPLEX_ABS,
     &conj::CONJ,
