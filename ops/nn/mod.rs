@@ -1,6 +1,8 @@
 //! Neural-network ops.
 
 mod activation;
+pub mod avg_pool;
+mod batch_mat_mul;
 pub(crate) mod bias_add;
 mod bias_add_grad;
 mod composites;
@@ -62,6 +64,10 @@ use crate::registry::OpEntry;
 
 /// The ops of this family.
 pub(crate) static OPS: &[&OpEntry] = &[
+    &avg_pool::AVG_POOL,
+    &avg_pool::AVG_POOL_GRAD,
+    &batch_mat_mul::BATCH_MAT_MUL,
+    &batch_mat_mul::BATCH_MAT_MUL_V2,
     &bias_add::BIAS_ADD,
     &bias_add::BIAS_ADD_V1,
     &bias_add_grad::BIAS_ADD_GRAD,

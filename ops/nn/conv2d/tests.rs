@@ -2,7 +2,9 @@
 
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::runtime::run_op;
-use crate::{AttrValue, Attrs, Code, DType, Error, Graph, Registry, Shape, Tensor};
+use crate::{
+    AttrValue, Attrs, Code, DType, Error, Gradient, Graph, Registry, Session, Shape, Tensor,
+};
 
 fn zeros(dims: &[usize]) -> Tensor {
     Tensor::zeros(DType::F32, Shape::of(dims).unwrap()).unwrap()
@@ -163,12 +165,12 @@ fn forward_errors_are_tensorflows() {
             filter,
             pads(&[0, 0, i64::MAX, 1, 1, 1, 0, 0]),
             Code::InvalidArgument,
-            "overflows",
+            "out of range for an int32",
         ),
         (
             image,
             filter,
-            pads(&[0, 0, 1 << 40, 1, 1, 1, 0, 0]),
+            pads(&[0, 0, 1 << 30, 1 << 30, 1, 1, 0, 0]),
             Code::ResourceExhausted,
             "OOM",
         ),
@@ -406,4 +408,91 @@ fn shapes_are_inferred_as_far_as_known() {
             .contains("not a multiple of input depth of filter (4)"),
         "{e}"
     );
+}
+
+/// The derivative of `f` in the direction `d`, by differences, against `gradient . d`.
+#[test]
+fn second_derivatives_agree_with_differences() {
+    let g = Graph::new();
+    let s = g.root();
+    let attrs = ConvAttrs {
+        strides: [2, 1],
+        ..ConvAttrs::same(1)
+    };
+    let x = g.placeholder("x", DType::F64, [2, 5, 4, 2]);
+    let w = g.placeholder("w", DType::F64, [3, 2, 2, 3]);
+    let v = g.placeholder("v", DType::F64, [2, 3, 4, 3]);
+    let y = s.conv2d(x, w, &attrs);
+    let seeded = crate::GradientOptions {
+        grad_ys: vec![Some(v)],
+        ..Default::default()
+    };
+    let first = s.gradients(&[y], &[x, w], &seeded).unwrap();
+    let [Some(Gradient::Dense(dx)), Some(Gradient::Dense(dw))] = first[..] else {
+        panic!("no gradient")
+    };
+    let numbers = |n: usize, seed: f64| -> Vec<f64> {
+        (0..n).map(|i| ((i as f64 + seed) * 1.7).sin()).collect()
+    };
+    let at = |t: f64| {
+        let value = |dims: &[usize], seed: f64| {
+            let n = dims.iter().product();
+            let moved = numbers(n, seed)
+                .iter()
+                .zip(numbers(n, seed + 50.0))
+                .map(|(a, b)| a + t * b)
+                .collect();
+            Tensor::from_vec::<f64>(dims, moved).unwrap()
+        };
+        vec![
+            (x, value(&[2, 5, 4, 2], 1.0)),
+            (w, value(&[3, 2, 2, 3], 2.0)),
+            (v, value(&[2, 3, 4, 3], 3.0)),
+        ]
+    };
+    let session = Session::new(&g).unwrap();
+    for first in [dx, dw] {
+        let n = first.shape().elements().unwrap();
+        let seed = numbers(n, 9.0);
+        let u = s.constant(
+            Tensor::from_vec(
+                &first.shape().to_shape().unwrap().dims().to_vec(),
+                seed.clone(),
+            )
+            .unwrap(),
+        );
+        let options = crate::GradientOptions {
+            grad_ys: vec![Some(u)],
+            ..Default::default()
+        };
+        let second = s.gradients(&[first], &[x, w, v], &options).unwrap();
+        let project = |t: f64| -> f64 {
+            let [out] = &session.run(at(t), [first], ()).unwrap()[..] else {
+                panic!()
+            };
+            out.data::<f64>()
+                .unwrap()
+                .iter()
+                .zip(&seed)
+                .map(|(a, b)| a * b)
+                .sum()
+        };
+        let by_differences = (project(1e-4) - project(-1e-4)) / 2e-4;
+        let mut by_gradients = 0.0;
+        for (i, d) in second.iter().enumerate() {
+            let Some(Gradient::Dense(d)) = d else {
+                continue;
+            };
+            let [out] = &session.run(at(0.0), [*d], ()).unwrap()[..] else {
+                panic!()
+            };
+            let out = out.data::<f64>().unwrap();
+            let direction = numbers(out.len(), i as f64 + 51.0);
+            by_gradients += out.iter().zip(direction).map(|(a, b)| a * b).sum::<f64>();
+        }
+        assert!(
+            (by_differences - by_gradients).abs() < 1e-6,
+            "{by_differences} {by_gradients}"
+        );
+    }
 }

@@ -124,8 +124,15 @@ pub(crate) fn gemm_with<T: GemmScalar>(
     let c = Disjoint::new(c);
     let (row_blocks, col_blocks) = (m.div_ceil(plan.rows), n.div_ceil(plan.cols));
     let per_product = row_blocks * col_blocks;
-    try_parallel(pool, per_product * starts.len(), &|job| {
-        let (product, block) = (job / per_product, job % per_product);
+    // Many small products share a job.
+    let work = m.saturating_mul(n).saturating_mul(k);
+    let together = match per_product {
+        1 => (GRAIN / 4 / work.max(1)).clamp(1, starts.len()),
+        _ => 1,
+    };
+    let all = per_product * starts.len();
+    let run = |number: usize| {
+        let (product, block) = (number / per_product, number % per_product);
         let (i, j) = (block / col_blocks, block % col_blocks);
         let (i0, i1) = (i * m / row_blocks, (i + 1) * m / row_blocks);
         // Column blocks are whole panels except the last.
@@ -147,13 +154,15 @@ pub(crate) fn gemm_with<T: GemmScalar>(
             m: i1 - i0,
             n: j1 - j0,
             k,
-            // SAFETY: the block lies within `c` (its length was checked), and blocks of different jobs do
-            // not overlap.
-            c: unsafe { c.as_ptr().add(product * each + i0 * n + j0) },
+            // The block lies within `c` (its length was checked), and blocks of different jobs do not overlap.
+            c: c.as_ptr().wrapping_add(product * each + i0 * n + j0),
             c_row: n,
             write,
         };
         block.run(kernel, &plan)
+    };
+    try_parallel(pool, all.div_ceil(together), &|job| {
+        (job * together..((job + 1) * together).min(all)).try_for_each(run)
     })
 }
 
@@ -232,17 +241,14 @@ impl<T: GemmScalar> Block<'_, T> {
         let copy_left = self.copies_left(panels);
         // With few rows a copy of the right operand would cost as much as its use.
         let copy_right = self.right.col != 1 || tiles > 2;
-        let mut left = Scratch::<T>::new(if copy_left {
-            left_size(self.m, depth)
-        } else {
-            0
-        })?;
-        let mut right = Scratch::<T>::new(if copy_right { depth * kernel.cols } else { 0 })?;
+        let scratch = |wanted: bool, len: usize| wanted.then(|| Scratch::<T>::new(len)).transpose();
+        let mut left = scratch(copy_left, left_size(self.m, depth))?;
+        let mut right = scratch(copy_right, depth * kernel.cols)?;
         for k0 in (0..self.k).step_by(depth) {
             let len = depth.min(self.k - k0);
             let mut a_source = self.left;
             a_source.base += k0 * a_source.step;
-            let (a, a_row, a_step) = if copy_left {
+            let (a, a_row, a_step) = if let Some(left) = &mut left {
                 let (row, step) = pack_left(a_source, self.m, len, left.get_mut());
                 (left.get().as_ptr(), row, step)
             } else {
@@ -254,7 +260,7 @@ impl<T: GemmScalar> Block<'_, T> {
                 let n = kernel.cols.min(self.n - j0);
                 let mut b_source = self.right;
                 b_source.base += k0 * b_source.step + j0 * b_source.col;
-                let (b, b_step) = if copy_right {
+                let (b, b_step) = if let Some(right) = &mut right {
                     pack_panel(b_source, len, n, kernel.cols, right.get_mut());
                     (right.get().as_ptr(), kernel.cols)
                 } else {
