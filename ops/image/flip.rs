@@ -111,7 +111,7 @@ fn random_flip<'g>(s: Scope<'g>, image: Output<'g>, seed: Option<i64>) -> Result
         s,
         image,
         |s| perhaps_flipped(s, image, seed, &name),
-        |s| each_perhaps_flipped(s, s.bring_in(image), seed),
+        |s| each_perhaps_flipped(s, image, seed),
     )
 }
 

@@ -1,8 +1,8 @@
 //! Image ops against values and messages of TensorFlow.
 
-use crate::Code;
-use crate::ops::testing::run;
-use crate::tensor::Tensor;
+use super::{BoundingBox, Overflow};
+use crate::ops::testing::{eval, run};
+use crate::{Code, DType, Error, Graph, Output, PartialShape, Scope, Session, Tensor};
 use half::f16;
 
 fn images<T: crate::dtype::Element>(f: impl Fn(u8) -> T, dims: &[usize]) -> Tensor {
@@ -150,4 +150,218 @@ fn bad_images_and_factors_are_refused() {
         assert_eq!(e.code(), Code::InvalidArgument);
         assert!(e.message().contains(message), "{e}");
     }
+}
+
+fn placeholder<'g>(g: &'g Graph, shape: impl Into<PartialShape>) -> Output<'g> {
+    g.placeholder("x", DType::F32, shape)
+}
+
+/// What is wrong with a graph, or with a step that is fed an image of these sizes.
+fn failure(
+    shape: impl Into<PartialShape>,
+    fed: &[usize],
+    build: impl for<'g> Fn(Scope<'g>, Output<'g>) -> Output<'g>,
+) -> Error {
+    let g = Graph::new();
+    let x = placeholder(&g, shape);
+    let y = build(g.root(), x);
+    if let Err(e) = g.check() {
+        assert!(!y.is_valid());
+        return e;
+    }
+    let session = Session::new(&g).unwrap();
+    let image = images(f32::from, fed);
+    session.run([(x, image)], [y], ()).unwrap_err()
+}
+
+#[test]
+fn crops_that_do_not_fit_are_refused() {
+    let any = PartialShape::unknown();
+    let known = |dims: &[usize]| PartialShape::from(dims);
+    // Row 132: sizes that the value does not have, known and unknown; ranks that differ.
+    let table: [(PartialShape, &[i32], &str); 5] = [
+        (
+            known(&[4, 5, 3]),
+            &[5, 5, 3],
+            "assertion failed: [Need value.shape >= size, got ] [4 5 3] [5 5 3]",
+        ),
+        (
+            any.clone(),
+            &[4, 6, 3],
+            "assertion failed: [Need value.shape >= size, got ] [4 5 3] [4 6 3]",
+        ),
+        (
+            any.clone(),
+            &[4, 5, i32::MAX],
+            "Need value.shape >= size, got ",
+        ),
+        (known(&[4, 5, 3]), &[4, 5], "3 and 2"),
+        (any.clone(), &[4, 5], "Incompatible shapes: [3] vs. [2]"),
+    ];
+    for (shape, size, message) in table {
+        let e = failure(shape, &[4, 5, 3], |s, x| s.random_crop(x, size, Some(1)));
+        assert_eq!(e.code(), Code::InvalidArgument, "{size:?}");
+        assert!(e.message().contains(message), "{size:?}: {e}");
+    }
+}
+
+#[test]
+fn boxes_and_images_that_do_not_fit_are_refused() {
+    let known = || PartialShape::from(&[4, 5, 3][..]);
+    let any = PartialShape::unknown;
+    type Build = for<'g> fn(Scope<'g>, Output<'g>) -> Output<'g>;
+    let crop_low: Build = |s, x| s.crop_to_bounding_box(x, &BoundingBox::new((-1, 0), (2, 2)));
+    let crop_none: Build = |s, x| s.crop_to_bounding_box(x, &BoundingBox::new((0, 0), (2, 0)));
+    let crop_far: Build = |s, x| s.crop_to_bounding_box(x, &BoundingBox::new((0, 3), (4, 3)));
+    let crop_huge: Build =
+        |s, x| s.crop_to_bounding_box(x, &BoundingBox::new((0, i64::MAX), (4, 3)));
+    let pad_low: Build = |s, x| s.pad_to_bounding_box(x, &BoundingBox::new((0, -1), (9, 9)));
+    let pad_small: Build = |s, x| s.pad_to_bounding_box(x, &BoundingBox::new((2, 0), (5, 9)));
+    let resize_none: Build = |s, x| s.resize_image_with_crop_or_pad(x, 0, 4);
+    let resize_huge: Build = |s, x| s.resize_image_with_crop_or_pad(x, 4, usize::MAX);
+    let flip: Build = |s, x| s.flip_left_right(x);
+    let random_flip: Build = |s, x| s.random_flip_left_right(x, None);
+    let whiten: Build = |s, x| s.per_image_whitening(x);
+    let brightness: Build = |s, x| s.random_brightness(x, -1.0, None);
+    let contrast: Build = |s, x| s.random_contrast(x, 0.5, 0.5, None);
+    let negative: Build = |s, x| s.random_contrast(x, -0.5, 0.5, None);
+    let to_bool: Build = |s, x| s.convert_image_dtype(x, DType::Bool, Overflow::Wrap);
+    let to_string: Build = |s, x| s.saturate_cast(x, DType::String);
+    let image: &[usize] = &[4, 5, 3];
+    let table: [(PartialShape, &[usize], Build, &str); 23] = [
+        (known(), image, crop_low, "offset_height must be >= 0."),
+        (any(), image, crop_low, "offset_height must be >= 0."),
+        (known(), image, crop_none, "target_width must be > 0."),
+        (
+            known(),
+            image,
+            crop_far,
+            "width must be >= target + offset.",
+        ),
+        (
+            any(),
+            image,
+            crop_far,
+            "assertion failed: [width must be >= target + offset.]",
+        ),
+        (any(), image, crop_huge, "does not fit in 32 bits"),
+        (
+            PartialShape::from(&[4, 5][..]),
+            image,
+            crop_far,
+            "must have either 3 or 4 dimensions.",
+        ),
+        (known(), image, pad_low, "offset_width must be >= 0"),
+        (
+            known(),
+            image,
+            pad_small,
+            "height must be <= target - offset",
+        ),
+        (
+            any(),
+            image,
+            pad_small,
+            "assertion failed: [height must be <= target - offset]",
+        ),
+        (known(), image, resize_none, "target_height must be > 0."),
+        (any(), image, resize_huge, "does not fit in 32 bits"),
+        (
+            PartialShape::from(&[4, 0, 3][..]),
+            image,
+            resize_none,
+            "inner 3 dims of 'image.shape' must be > 0: [1,4,0,3]",
+        ),
+        (
+            PartialShape::from(&[4, 5][..]),
+            image,
+            flip,
+            "must be at least three-dimensional.",
+        ),
+        (
+            any(),
+            &[0, 5, 3],
+            flip,
+            r"assertion failed: [inner 3 dims of \'image.shape\' must be > 0.]",
+        ),
+        (
+            any(),
+            &[4, 5],
+            whiten,
+            "must be at least three-dimensional.",
+        ),
+        (
+            PartialShape::of_rank(5),
+            image,
+            random_flip,
+            "must have either 3 or 4 dimensions.",
+        ),
+        (
+            PartialShape::of_rank(2),
+            image,
+            whiten,
+            "must be at least three-dimensional.",
+        ),
+        (
+            known(),
+            image,
+            brightness,
+            "max_delta must be non-negative.",
+        ),
+        (known(), image, contrast, "upper must be > lower."),
+        (known(), image, negative, "lower must be non-negative."),
+        (
+            known(),
+            image,
+            to_bool,
+            "dtype must be either floating point or integer",
+        ),
+        (
+            known(),
+            image,
+            to_string,
+            "Cannot find minimum value of string.",
+        ),
+    ];
+    for (i, (shape, fed, build, message)) in table.into_iter().enumerate() {
+        let e = failure(shape, fed, build);
+        assert_eq!(e.code(), Code::InvalidArgument, "{i}: {e}");
+        assert!(e.message().contains(message), "{i}: {e}");
+    }
+}
+
+#[test]
+fn casts_saturate_at_the_last_value_that_fits() {
+    let g = Graph::new();
+    let s = g.root();
+    let wide = s.constant([1e30f64, -1e30, 2.5, -0.5]);
+    let single = s.constant([1e30f32, -1e30, 300.5, -0.5]);
+    let whole = s.constant([i64::MAX, i64::MIN, 70_000, -3]);
+    let made = [
+        s.saturate_cast(wide, DType::I64),
+        s.saturate_cast(single, DType::I32),
+        s.saturate_cast(single, DType::U8),
+        s.saturate_cast(whole, DType::F32),
+        s.saturate_cast(whole, DType::U16),
+        s.saturate_cast(whole, DType::U64),
+        s.saturate_cast(whole, DType::F16),
+        s.saturate_cast(wide, DType::F32),
+    ];
+    let values = eval(&made, &[]).unwrap();
+    // The greatest doubles and floats below 2⁶³ and 2³¹.
+    let last = (1i64 << 63).wrapping_sub(1024);
+    assert_eq!(values[0].data::<i64>().unwrap(), [last, i64::MIN, 2, 0]);
+    let last = i32::MAX - 127;
+    assert_eq!(values[1].data::<i32>().unwrap(), [last, i32::MIN, 300, 0]);
+    assert_eq!(values[2].data::<u8>().unwrap(), [255, 0, 255, 0]);
+    let two63 = 2f32.powi(63);
+    let floats = values[3].data::<f32>().unwrap();
+    assert_eq!(floats, [two63, -two63, 70_000.0, -3.0]);
+    assert_eq!(values[4].data::<u16>().unwrap(), [65535, 0, 65535, 0]);
+    let most = i64::MAX as u64;
+    assert_eq!(values[5].data::<u64>().unwrap(), [most, 0, 70_000, 0]);
+    let halves = values[6].data::<f16>().unwrap();
+    assert_eq!(halves, [f16::MAX, f16::MIN, f16::MAX, f16::from_f32(-3.0)]);
+    let floats = values[7].data::<f32>().unwrap();
+    assert_eq!(floats, [1e30, -1e30, 2.5, -0.5]);
 }

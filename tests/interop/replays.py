@@ -256,6 +256,55 @@ def images():
     yield "image_batches", g, [({x: np.stack([value, value[::-1]])}, out, [])] * 3
 
 
+
+@topic
+def image_builders():
+    """One node name scope for each kind of image; tests/oracle/images.rs builds the same graph with our helpers."""
+    def value(t, shape):
+        return (np.arange(np.prod(shape)) * 37 % 101).reshape(shape).astype(t)
+    kinds = {"one": [4, 5, 3], "batch": [2, 4, 5, 3], "any": None, "partial": [None, None, 3], "several": [None, 4, 5, 3]}
+    with tf.Graph().as_default() as g:
+        feeds, fetches = {}, []
+        for name, shape in kinds.items():
+            x = tf.placeholder(tf.float32, shape, name=name)
+            feeds[x] = value(np.float32, [2, 4, 5, 3] if name in ("batch", "several") else [4, 5, 3])
+            with tf.name_scope(f"in_{name}"):
+                fetches += [tf.image.flip_left_right(x), tf.image.random_flip_left_right(x, seed=1), tf.image.crop_to_bounding_box(x, 1, 2, 2, 3),
+                            tf.image.pad_to_bounding_box(x, 1, 2, 8, 9), tf.image.resize_image_with_crop_or_pad(x, 3, 8),
+                            tf.image.per_image_standardization(x), tf.image.random_brightness(x, 63.0, seed=2), tf.image.random_contrast(x, 0.2, 1.8, seed=3)]
+                if name not in ("batch", "several"):
+                    fetches.append(tf.random_crop(x, [2, 2, 3], seed=4))
+        rows, columns = tf.placeholder(tf.int32, [], name="rows"), tf.placeholder(tf.int32, [], name="columns")
+        feeds.update({rows: 3, columns: 2})
+        with tf.name_scope("computed"):
+            for name in ("one", "any"):
+                x = g.get_tensor_by_name(f"{name}:0")
+                fetches += [tf.image.crop_to_bounding_box(x, 1, 2, rows, columns), tf.image.crop_to_bounding_box(x, 0, columns, 2, 2),
+                            tf.image.pad_to_bounding_box(x, rows, columns, 8, 9), tf.image.resize_image_with_crop_or_pad(x, rows, 8)]
+        for t in (tf.uint8, tf.int16, tf.float16, tf.float64):
+            x = tf.placeholder(t, [2, 2, 3], name=t.name)
+            feeds[x] = value(t.as_numpy_dtype, [2, 2, 3])
+            with tf.name_scope(f"in_{t.name}"):
+                fetches += [tf.image.adjust_brightness(x, 0.3), tf.image.per_image_standardization(x), tf.image.random_flip_left_right(tf.expand_dims(x, 0), seed=5)]
+                if t != tf.float16:  # TensorFlow has no CPU kernel for it.
+                    fetches.append(tf.image.adjust_contrast(x, 0.3))
+        types = [tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.int8, tf.int16, tf.int32, tf.uint8, tf.uint16]
+        for t in types:
+            x = tf.placeholder(t, [5], name=f"from_{t.name}")
+            feeds[x] = np.array([0, 1, 100, 7, 3] if t.is_integer else [0.0, 0.25, 300.0, -0.75, -1e4], t.as_numpy_dtype)
+            for to in types:
+                with tf.name_scope(f"{t.name}_to_{to.name}"):
+                    made = [tf.saturate_cast(x, to), tf.image.convert_image_dtype(x, to), tf.image.convert_image_dtype(x, to, saturate=True)]
+                    # What does not fit is undefined in the second; some infinities are in the third.
+                    if tf.bfloat16 not in (t, to):
+                        fetches += made[:1] if t.is_floating and to.is_integer else made
+        for t, to in ((tf.complex64, tf.float32), (tf.complex64, tf.uint8), (tf.complex128, tf.complex64), (tf.complex64, tf.complex128), (tf.float64, tf.complex64)):
+            x = tf.placeholder(t, [3], name=f"from_{t.name}_to_{to.name}")
+            feeds[x] = np.array([1.5, -1e30, 300.0], t.as_numpy_dtype)
+            with tf.name_scope(f"{t.name}_to_{to.name}"):
+                fetches.append(tf.saturate_cast(x, to))
+    yield "image_builders", g, [(feeds, fetches, [])] * 3
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", default=os.path.join(HERE, "..", "data", "replays"))

@@ -3,6 +3,7 @@
 mod case;
 mod compare;
 mod graphs;
+mod images;
 mod ops;
 mod replays;
 mod tolerance;

@@ -2,6 +2,7 @@
 
 mod along_axes;
 mod binary;
+mod clip_by_value;
 mod graphs;
 mod reductions;
 mod values;
