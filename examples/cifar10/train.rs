@@ -241,14 +241,12 @@ fn prepare_train_dir(args: &TrainArgs) -> Result<Option<String>> {
 
 /// Prints the figures of the graph.
 fn report(g: &Graph, built: &Built<'_>, batch_size: u32) {
-    let mut all = vec![built.train.id()];
-    all.extend(built.summary.map(|s| s.node().id()));
     let forward = g.census(&[built.logits.node().id()]);
     println!(
         "{} learnable parameters, {:.2}M multiply-adds for one image, {} ops in the training graph.",
         thousands(g.learnable_parameters()),
         forward.multiply_adds as f64 / f64::from(batch_size) / 1e6,
-        g.census(&all).nodes,
+        g.len(),
     );
 }
 
