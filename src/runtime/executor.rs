@@ -17,6 +17,17 @@ use std::time::{Duration, Instant};
 /// Kernels that take less than this on average run on the thread that made them ready.
 const INLINE_NANOS: u32 = 5_000;
 
+/// After this long a run without end is looked into.
+const STALL: Duration = Duration::from_secs(10);
+
+/// Who knows what a run may be waiting for.
+pub(super) trait Waiting {
+    /// What is waited for, to be put behind a message; empty when that is not known.
+    fn for_what(&self) -> String;
+    /// Called once when the run takes long.
+    fn stalled(&self);
+}
+
 /// One run of a plan.
 pub(super) struct Run {
     pub(super) plan: Arc<Executable>,
@@ -109,26 +120,44 @@ impl Run {
     ///
     /// # Errors
     /// The first error of the step; `DeadlineExceeded` after the time-out.
-    pub(super) fn wait(self: &Arc<Run>, timeout: Option<Duration>) -> Result<Vec<Tensor>> {
-        let deadline = timeout.map(|t| Instant::now() + t);
+    pub(super) fn wait(
+        self: &Arc<Run>,
+        timeout: Option<Duration>,
+        waiting: &dyn Waiting,
+    ) -> Result<Vec<Tensor>> {
+        let start = Instant::now();
+        let deadline = timeout.map(|t| start + t);
+        let stall = start + STALL;
+        let mut reported = false;
         let mut finished = self.finished.lock();
         while !*finished {
-            match deadline {
-                None => self.signal.wait(&mut finished),
-                Some(d) => {
-                    if self.signal.wait_until(&mut finished, d).timed_out() && !*finished {
-                        drop(finished);
-                        self.fail(Error::new(
-                            crate::error::Code::DeadlineExceeded,
-                            "Timed out waiting for notification",
-                        ));
-                        finished = self.finished.lock();
-                        // What has begun is ended by the cancellation: wait for it.
-                        while !*finished {
-                            self.signal.wait(&mut finished);
-                        }
-                    }
+            let until = match (deadline, reported) {
+                (Some(d), false) => d.min(stall),
+                (Some(d), true) => d,
+                (None, false) => stall,
+                (None, true) => {
+                    self.signal.wait(&mut finished);
+                    continue;
                 }
+            };
+            if !self.signal.wait_until(&mut finished, until).timed_out() || *finished {
+                continue;
+            }
+            drop(finished);
+            if deadline.is_some_and(|d| Instant::now() >= d) {
+                self.fail(Error::new(
+                    crate::error::Code::DeadlineExceeded,
+                    format!("Timed out waiting for notification{}", waiting.for_what()),
+                ));
+                finished = self.finished.lock();
+                // What has begun is ended by the cancellation: wait for it.
+                while !*finished {
+                    self.signal.wait(&mut finished);
+                }
+            } else {
+                reported = true;
+                waiting.stalled();
+                finished = self.finished.lock();
             }
         }
         drop(finished);

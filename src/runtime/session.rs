@@ -1,7 +1,7 @@
 //! Sessions: a graph with its variables, queues and compiled runs.
 
 use super::devices::DeviceSet;
-use super::executor::Run;
+use super::executor::{Run, Waiting};
 use super::plan::{Executable, KernelCache, compile};
 use super::prune::RunSignature;
 use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::kernel::{Cancellation, Step};
 use crate::registry::Registry;
-use crate::resource::Resources;
+use crate::resource::{Queue, Resources};
 use crate::tensor::Tensor;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -285,9 +285,34 @@ impl Session {
         let trace = options.trace.then(|| Arc::new(Trace::new()));
         // A fed tensor that is fetched too comes back as it is.
         let run = Run::start(plan, step, feeds, &self.0.pool, trace.clone())?;
-        let fetched = run.wait(options.timeout)?;
+        let fetched = run.wait(options.timeout, self)?;
         let nodes = trace.map(|t| t.nodes()).unwrap_or_default();
         Ok((fetched, RunMetadata { nodes }))
+    }
+}
+
+impl Waiting for Session {
+    fn for_what(&self) -> String {
+        let queues = self.resources().all::<Queue>();
+        let waiting: Vec<String> = queues
+            .iter()
+            .filter_map(|(_, _, q)| q.describe_waiting())
+            .collect();
+        match waiting.is_empty() {
+            true => String::new(),
+            false => format!(": {}", waiting.join("; ")),
+        }
+    }
+    /// A queue that only this run knows of is never served, unless somebody begins another run.
+    fn stalled(&self) {
+        let running = |s: &Weak<Step>| s.strong_count() > 0;
+        let others = self.0.steps.lock().iter().filter(|s| running(s)).count();
+        let what = self.for_what();
+        if others <= 1 && !what.is_empty() {
+            eprintln!(
+                "A run waits for a queue, and no other run is under way that could serve it{what}. Were the queue runners started?"
+            );
+        }
     }
 }
 

@@ -85,6 +85,25 @@ impl Queue {
     pub fn is_closed(&self) -> bool {
         self.state.lock().closed
     }
+    /// The enqueues (closings among them) and the dequeues that wait.
+    pub fn waiting(&self) -> (usize, usize) {
+        let s = self.state.lock();
+        (s.enqueues.len(), s.dequeues.len())
+    }
+    /// What waits for this queue, in words; `None` when nothing does.
+    pub fn describe_waiting(&self) -> Option<String> {
+        let s = self.state.lock();
+        let (enqueues, dequeues, size) = (s.enqueues.len(), s.dequeues.len(), s.store.len());
+        drop(s);
+        if enqueues + dequeues == 0 {
+            return None;
+        }
+        Some(format!(
+            "{} '{}' ({size} elements; waiting: {dequeues} to dequeue, {enqueues} to enqueue)",
+            self.spec.kind.name(),
+            self.name
+        ))
+    }
     /// Fails unless a second op under the same shared name asks for the same queue.
     ///
     /// # Errors
