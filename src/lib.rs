@@ -1,5 +1,5 @@
 //! Tensorloom: a dataflow-graph framework that mirrors TensorFlow's design and speaks its formats.
-#![allow(missing_docs)]
+#![deny(missing_docs)]
 
 pub mod def;
 pub mod device;

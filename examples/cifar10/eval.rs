@@ -1,6 +1,7 @@
 //! Evaluates the newest checkpoint of the CIFAR-10 network: `cargo run --release --example cifar10_eval -- --run-once`.
 
 mod data;
+#[allow(dead_code)]
 mod input;
 #[allow(dead_code)]
 mod model;

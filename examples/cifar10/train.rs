@@ -1,6 +1,7 @@
 //! Trains the CIFAR-10 network: `cargo run --release --example cifar10_train -- --max-steps=1000`.
 
 mod data;
+#[allow(dead_code)]
 mod input;
 mod lock_step;
 mod model;

@@ -12,7 +12,7 @@ pub(crate) static ARG_MIN: OpEntry = OpEntry {
         signature: "ArgMin(input:T, dimension:Tidx) -> (output:output_type)",
         attrs: "T:type{float,double,int32,uint8,int16,int8,int64,bfloat16,uint16,half,uint32,uint64,qint8,quint8,qint32,qint16,quint16,bool}; Tidx:type{int32,int64}=int32; output_type:type{int32,int64}=int64",
         flags: Flags::PURE,
-        infer: infer,
+        infer,
     },
     grad: Grad::NotDifferentiable,
     kernels: &kernels::<ArgMin>(),

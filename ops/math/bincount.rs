@@ -16,7 +16,7 @@ pub(crate) static BINCOUNT: OpEntry = OpEntry {
         signature: "Bincount(arr:int32, size:int32, weights:T) -> (bins:T)",
         attrs: "T:type{int32,int64,float,double}",
         flags: Flags::PURE,
-        infer: infer,
+        infer,
     },
     grad: Grad::NotDifferentiable,
     kernels: KERNELS,

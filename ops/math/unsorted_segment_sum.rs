@@ -22,7 +22,7 @@ pub(crate) static UNSORTED_SEGMENT_SUM: OpEntry = OpEntry {
         signature: "UnsortedSegmentSum(data:T, segment_ids:Tindices, num_segments:Tnumsegments) -> (output:T)",
         attrs: "T:type{number}; Tindices:type{int16,int32,int64}; Tnumsegments:type{int32,int64}=int32",
         flags: Flags::PURE,
-        infer: infer,
+        infer,
     },
     grad: Grad::Fn(grad),
     kernels: KERNELS,

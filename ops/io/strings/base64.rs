@@ -65,8 +65,8 @@ fn encode(bytes: &[u8], pad: bool) -> Vec<u8> {
 fn decode(text: &[u8]) -> Result<Vec<u8>> {
     // Padding may stand at the end of four characters only.
     let text = match text {
-        [rest @ .., b'=', b'='] if text.len() % 4 == 0 => rest,
-        [rest @ .., b'='] if text.len() % 4 == 0 => rest,
+        [rest @ .., b'=', b'='] if text.len().is_multiple_of(4) => rest,
+        [rest @ .., b'='] if text.len().is_multiple_of(4) => rest,
         all => all,
     };
     let value = |c: &u8| {

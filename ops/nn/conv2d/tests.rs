@@ -455,11 +455,7 @@ fn second_derivatives_agree_with_differences() {
         let n = first.shape().elements().unwrap();
         let seed = numbers(n, 9.0);
         let u = s.constant(
-            Tensor::from_vec(
-                &first.shape().to_shape().unwrap().dims().to_vec(),
-                seed.clone(),
-            )
-            .unwrap(),
+            Tensor::from_vec(first.shape().to_shape().unwrap().dims(), seed.clone()).unwrap(),
         );
         let options = crate::GradientOptions {
             grad_ys: vec![Some(u)],
