@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 
+mod cifar10;
 mod gradients;
 mod io;
 mod op_list;

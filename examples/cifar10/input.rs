@@ -101,8 +101,8 @@ pub fn inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
         shuffle: false,
         ..ProducerOptions::default()
     };
-    let files = string_input_producer(root, &options.names(), &in_order);
     let s = root.scope("input");
+    let files = string_input_producer(s, &options.names(), &in_order);
     let (image, label) = read_record(s, files);
     let image = s.resize_image_with_crop_or_pad(image, IMAGE_SIZE, IMAGE_SIZE);
     let image = s

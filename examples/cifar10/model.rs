@@ -1,6 +1,6 @@
 //! The network of the CIFAR-10 tutorial: inference, loss, and one training step.
 
-use crate::input::EXAMPLES_PER_EPOCH;
+use super::input::EXAMPLES_PER_EPOCH;
 use tensorloom::graph::keys;
 use tensorloom::ops::nn::conv_attrs::ConvAttrs;
 use tensorloom::ops::nn::{LrnAttrs, pool_attrs::PoolAttrs};
@@ -82,20 +82,14 @@ fn dense<'g>(scope: Scope<'g>, x: Output<'g>, layer: &Dense, relu: bool) -> Outp
     let s = scope.variable_scope(layer.name);
     let x = match x.shape().rank() {
         // All of an image's features side by side.
-        Some(4) => s.reshape(
-            x,
-            [
-                x.shape().dim(0).map_or(-1, |n| n as i32),
-                layer.units[0] as i32,
-            ],
-        ),
+        Some(4) => s.reshape(x, [x.shape().dim(0).map_or(-1, |n| n as i32), -1]),
         _ => x,
     };
     let w = weights(s, layer.units, layer.stddev, layer.decay);
     let b = variable(s, "biases", [layer.units[1]], init::constant(layer.bias));
     let y = s.matmul(x, w);
     let y = match relu {
-        true => s.named(layer.name).relu(s.add(y, b)),
+        true => s.named(layer.name).relu(y + b),
         false => s.named(layer.name).add(y, b),
     };
     activation_summary(s, y)
@@ -109,7 +103,7 @@ fn norm<'g>(scope: Scope<'g>, x: Output<'g>, name: &str) -> Output<'g> {
     let attrs = LrnAttrs {
         depth_radius: 4,
         bias: 1.0,
-        alpha: 0.001 / 9.0,
+        alpha: (0.001 / 9.0f64) as f32,
         beta: 0.75,
     };
     scope.named(name).lrn(x, &attrs)

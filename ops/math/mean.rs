@@ -87,7 +87,7 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
     let s = ctx.scope;
     let (x, y) = (ctx.input(0), ctx.output(0));
     let factor = match (x.shape().elements(), y.shape().elements()) {
-        (Some(n), Some(m)) => s.constant((n / m.max(1)) as i64),
+        (Some(n), Some(m)) => ((n / m.max(1)) as i64).operand(s, Some(spread.dtype())),
         _ => {
             let shape = shape_of(s, x);
             let rank = s.op("Size").input(shape).out();
@@ -95,10 +95,10 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
             let axes = (axes + rank) % rank;
             let axis = s.named("GatherV2/axis").constant(0i32);
             let sizes = s.op("GatherV2").input(shape).input(axes).input(axis).out();
-            reduce_all_axes(sizes.in_scope(s), "Prod")
+            let count = reduce_all_axes(sizes.in_scope(s), "Prod");
+            s.cast(count, spread.dtype())
         }
     };
-    let factor = s.cast(factor, spread.dtype());
     dense([Some(true_divide(s, spread, factor)), None])
 }
 

@@ -107,20 +107,28 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
         false => x,
     };
     let (a, b, g) = (conj(ctx.input(0)), conj(ctx.input(1)), ctx.grad(0));
-    let mm = |x: Output<'g>, y: Output<'g>, xt: bool, yt: bool| {
-        ctx.scope
-            .op("MatMul")
-            .input(x)
-            .input(y)
-            .attr("transpose_a", xt)
-            .attr("transpose_b", yt)
-            .out()
+    let mm = |of: &'static str, x: Output<'g>, y: Output<'g>, xt: bool, yt: bool| {
+        let product = ctx.scope.op("MatMul").input(x).input(y);
+        let product = product.attr("transpose_a", xt).attr("transpose_b", yt);
+        Some(product.attr(of, true).out())
     };
     dense(match (at, bt) {
-        (false, false) => [Some(mm(g, b, false, true)), Some(mm(a, g, true, false))],
-        (false, true) => [Some(mm(g, b, false, false)), Some(mm(g, a, true, false))],
-        (true, false) => [Some(mm(b, g, false, true)), Some(mm(a, g, false, false))],
-        (true, true) => [Some(mm(b, g, true, true)), Some(mm(g, a, true, true))],
+        (false, false) => [
+            mm("grad_a", g, b, false, true),
+            mm("grad_b", a, g, true, false),
+        ],
+        (false, true) => [
+            mm("grad_a", g, b, false, false),
+            mm("grad_b", g, a, true, false),
+        ],
+        (true, false) => [
+            mm("grad_a", b, g, false, true),
+            mm("grad_b", a, g, false, false),
+        ],
+        (true, true) => [
+            mm("grad_a", b, g, true, true),
+            mm("grad_b", g, a, true, true),
+        ],
     })
 }
 

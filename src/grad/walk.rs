@@ -43,7 +43,12 @@ pub fn gradients<'g>(
         );
     }
     let nodes = graph.nodes();
-    let scope = scope.without_control().composite("gradients");
+    // Gradient nodes run after what the scope names; nodes inside of a branch are nothing to wait for out here.
+    let scope = match scope.data().cond {
+        Some(_) => scope.without_control(),
+        None => scope,
+    };
+    let scope = scope.composite("gradients");
     let between = Between::new(&nodes, ys, xs, options);
     let mut walk = Walk {
         graph,
@@ -286,7 +291,10 @@ impl<'g> Walk<'_, 'g> {
             });
         }
         let dense: Vec<Output<'g>> = many.iter().map(|g| g.dense(self.scope)).collect();
-        Gradient::Dense(self.scope.op("AddN").list(dense).out())
+        let at = dense
+            .first()
+            .map_or(self.scope, |o| self.scope.colocate_with(*o));
+        Gradient::Dense(at.op("AddN").list(dense).out())
     }
 
     fn output_gradients(&mut self, node: &Arc<Node>) -> Vec<Option<Gradient<'g>>> {
@@ -378,6 +386,7 @@ fn gate<'g>(scope: Scope<'g>, grads: &mut [Option<Gradient<'g>>]) {
     let group = inner.after(nodes).op("NoOp").name("group_deps").finish();
     let pass = |o: Output<'g>| {
         inner
+            .colocate_with(o)
             .op("Identity")
             .name("control_dependency")
             .input(o)

@@ -230,7 +230,12 @@ fn add_ops<'g>(
     entries: &[(String, VariableInfo)],
     options: &SaverOptions,
 ) -> (Output<'g>, Output<'g>, NodeRef<'g>) {
-    let s = root.scope(&options.name).device("/device:CPU:0");
+    let s = root.scope(&options.name);
+    let cpu = s.device("/device:CPU:0");
+    let beside = |handle: Output<'g>| match handle.node().node().map(|n| n.device.clone()) {
+        Some(device) if !device.is_empty() => s.device(&device),
+        _ => s,
+    };
     let default = s.named("filename/input").constant("model");
     let with_default = |name: &str, x: Output<'g>| {
         s.op("PlaceholderWithDefault")
@@ -243,7 +248,7 @@ fn add_ops<'g>(
     let prefix = with_default("Const", filename);
     let names: Vec<String> = entries.iter().map(|(k, _)| k.clone()).collect();
     let slices: Vec<String> = entries.iter().map(|(_, v)| slice_spec(v)).collect();
-    let table = |op: &str| {
+    let table = |s: Scope<'g>, op: &str| {
         let n = s
             .named(&format!("{op}/tensor_names"))
             .constant(names.clone());
@@ -253,17 +258,17 @@ fn add_ops<'g>(
                 .constant(slices.clone()),
         )
     };
-    let (n, sl) = table("SaveV2");
+    let (n, sl) = table(s, "SaveV2");
     let values = entries.iter().map(|(_, v)| {
         let handle = s.output_at(v.handle);
         if v.is_resource {
-            let read = s
+            let read = beside(handle)
                 .op("ReadVariableOp")
                 .input(handle)
                 .attr("dtype", v.dtype)
                 .name("Read/ReadVariableOp")
                 .out();
-            s.op("Identity").input(read).out()
+            cpu.op("Identity").input(read).out()
         } else {
             handle
         }
@@ -277,14 +282,15 @@ fn add_ops<'g>(
         .list(values)
         .finish();
     let saved = s
+        .colocate_with(prefix)
         .op("Identity")
         .input(prefix)
         .after(save)
         .name("control_dependency")
         .out();
-    let (n, sl) = table("RestoreV2");
+    let (n, sl) = table(cpu, "RestoreV2");
     let dtypes: Vec<crate::dtype::DType> = entries.iter().map(|(_, v)| v.dtype).collect();
-    let restored = s
+    let restored = cpu
         .op("RestoreV2")
         .input(prefix)
         .input(n)
@@ -295,6 +301,7 @@ fn add_ops<'g>(
         let handle = s.output_at(v.handle);
         let value = restored.output(i);
         if v.is_resource {
+            let s = beside(handle);
             let value = s.op("Identity").input(value).out();
             s.op("AssignVariableOp").input(handle).input(value).finish()
         } else {
@@ -306,11 +313,7 @@ fn add_ops<'g>(
         }
     });
     let assigns: Vec<NodeRef<'g>> = assigns.collect();
-    let all = assigns
-        .into_iter()
-        .fold(s.op("NoOp"), |b, n| b.after(n))
-        .name("restore_all")
-        .finish();
+    let all = s.named("restore_all").group_by_device(assigns);
     (prefix, saved, all)
 }
 

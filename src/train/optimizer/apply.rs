@@ -71,7 +71,12 @@ pub(super) fn compute<'g>(
         colocate: settings.colocate,
         ..GradientOptions::default()
     };
-    let root = graph.root();
+    // What the loss's scope waits for, the gradients wait for.
+    let around = scope.data();
+    let root = match around.cond {
+        Some(_) => graph.root(),
+        None => graph.root().derive(|d| d.controls = around.controls),
+    };
     let mut grads = root
         .gradients(&[loss], &xs, &options)
         .map_err(|e| e.at_line(location))?;

@@ -1,0 +1,94 @@
+//! The training and the evaluation graph of the example, compared with those that TensorFlow builds
+//! (tests/data/cifar10, written by tests/interop/cifar10_tf.py).
+
+use super::compare::{Accepted, check};
+use super::input::{InputOptions, distorted_inputs, inputs};
+use super::model::{self, Labels};
+use tensorloom::Graph;
+use tensorloom::train::{ExponentialMovingAverage, Saver, SaverOptions};
+
+const BATCH: u32 = 128;
+const DATA: &str = "cifar10_data/cifar-10-batches-bin";
+
+/// In both graphs.
+const EVERYWHERE: &[Accepted] = &[
+    Accepted(
+        "*/zero_fraction/*",
+        "TensorFlow counts elements that 32 bits cannot number in a branch of its own",
+    ),
+    Accepted(
+        "*/sparsity inputs: */zero_fraction/Mean | */zero_fraction/fraction",
+        "as above",
+    ),
+    Accepted(
+        "ours: */Slice*",
+        "records are cut by Slice, as in the first release",
+    ),
+    Accepted("TensorFlow's: */StridedSlice*", "as above"),
+    Accepted("TensorFlow's: */ones_like*", "as above"),
+    Accepted("* inputs: */Slice | */StridedSlice", "as above"),
+    Accepted("* inputs: */Slice_1, * | */StridedSlice_1, *", "as above"),
+];
+
+/// In the training graph.
+const TRAINING: &[Accepted] = &[
+    Accepted(
+        "ExponentialMovingAverage* inputs: *^GradientDescent* | *",
+        "TensorFlow leaves it to chance whether the averages see old or new values",
+    ),
+    Accepted("TensorFlow's: gradients/zeros_like = *", "nothing uses it"),
+];
+
+/// In the evaluation graph.
+const EVALUATION: &[Accepted] = &[
+    Accepted("* device: /device:CPU:0 | ", "all input stands on the CPU"),
+    Accepted("* device: /device:CPU:0 | /device:CPU:*", "as above"),
+    Accepted(
+        "TensorFlow's: input/input_producer/RandomShuffle = *",
+        "the files are evaluated in their order",
+    ),
+    Accepted(
+        "* inputs: *, input/input_producer/Identity | *, input/input_producer/RandomShuffle",
+        "as above",
+    ),
+];
+
+fn options(files: &[&str]) -> InputOptions {
+    InputOptions {
+        files: files.iter().map(|f| format!("{DATA}/{f}").into()).collect(),
+        batch_size: BATCH,
+        threads: 16,
+    }
+}
+
+#[test]
+fn training() {
+    let g = Graph::new();
+    let step = g.get_or_create_global_step();
+    let files = [1, 2, 3, 4, 5].map(|i| format!("data_batch_{i}.bin"));
+    let batch = distorted_inputs(&g, &options(&files.each_ref().map(String::as_str)));
+    let root = g.root();
+    let logits = model::inference(root, batch.images.in_scope(root));
+    let loss = model::loss(root, logits, batch.labels.in_scope(root), Labels::Sparse);
+    model::train(&g, loss, step, BATCH).unwrap();
+    g.merge_all_summaries();
+    Saver::new(&g);
+    g.init_op();
+    g.check().unwrap();
+    check("train", &g, &[EVERYWHERE, TRAINING]);
+}
+
+#[test]
+fn evaluation() {
+    let g = Graph::new();
+    let batch = inputs(&g, &options(&["test_batch.bin"]));
+    let root = g.root();
+    let logits = model::inference(root, batch.images.in_scope(root));
+    root.in_top_k(logits, batch.labels.in_scope(root), 1);
+    let averages = ExponentialMovingAverage::new(model::MOVING_AVERAGE_DECAY);
+    let entries = averages.variables_to_restore(&g);
+    Saver::with_names(&g, entries, SaverOptions::default());
+    g.merge_all_summaries();
+    g.check().unwrap();
+    check("eval", &g, &[EVERYWHERE, EVALUATION]);
+}

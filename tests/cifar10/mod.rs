@@ -1,0 +1,10 @@
+//! The CIFAR-10 example against TensorFlow: its graphs, node by node.
+
+#[path = "../../examples/cifar10/input.rs"]
+mod input;
+#[allow(dead_code)]
+#[path = "../../examples/cifar10/model.rs"]
+mod model;
+
+mod compare;
+mod graphs;
