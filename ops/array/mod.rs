@@ -128,6 +128,8 @@ pub(crate) static OPS: &[&OpEntry] = &[
 ];
 
 #[cfg(test)]
+mod bad_index_tests;
+#[cfg(test)]
 mod bad_input_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! Files and bytes: readers, checkpoints, decoding.
 
 mod checkpoint;
+#[cfg(test)]
+mod checkpoint_tests;
 mod checkpoint_v1;
 mod decode_raw;
 mod file;
