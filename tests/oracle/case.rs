@@ -160,9 +160,9 @@ impl Case {
                         self.outputs.len()
                     )];
                 }
-                let largest = magnitude(self.inputs.iter().chain(&self.outputs));
                 for (i, (want, got)) in self.outputs.iter().zip(&outputs).enumerate() {
                     let allowed = of_results(&self.op.op, want.dtype());
+                    let largest = magnitude(want, self.inputs.iter().chain(&self.outputs));
                     problems.extend(
                         difference(want, got, allowed, largest).map(|d| format!("out{i}: {d}")),
                     );
@@ -254,14 +254,13 @@ impl Case {
                 return Ok(());
             }
             let got = run(&g, feeds, &names, None)?;
-            let around = self
-                .inputs
-                .iter()
-                .chain(&self.outputs)
-                .chain(self.incoming.values());
-            let largest = magnitude(around.chain(self.gradients.values()));
             for ((i, want), got) in wanted.iter().zip(&got) {
                 let allowed = of_gradients(&self.op.op, want.dtype());
+                let around = self.inputs.iter().chain(&self.outputs);
+                let around = around
+                    .chain(self.incoming.values())
+                    .chain(self.gradients.values());
+                let largest = magnitude(want, around);
                 problems
                     .extend(difference(want, got, allowed, largest).map(|d| format!("dx{i}: {d}")));
             }

@@ -27,11 +27,20 @@ pub fn numbers(t: &Tensor) -> Option<Vec<f64>> {
     })
 }
 
-/// The largest finite number of some tensors.
-pub fn magnitude<'t>(tensors: impl IntoIterator<Item = &'t Tensor>) -> f64 {
-    let all = tensors.into_iter().filter_map(numbers).flatten();
-    all.filter(|x| x.is_finite())
-        .fold(0.0, |m, x| m.max(x.abs()))
+/// How large the numbers are that a result may have been summed from: the largest finite one of some tensors, times
+/// the root of how many of them go into one element.
+pub fn magnitude<'t>(result: &Tensor, around: impl IntoIterator<Item = &'t Tensor>) -> f64 {
+    let (mut largest, mut elements) = (0.0f64, 1);
+    for t in around {
+        let Some(all) = numbers(t) else { continue };
+        elements = elements.max(t.elements());
+        let finite = all.iter().filter(|x| x.is_finite());
+        largest = finite.fold(largest, |m, x| m.max(x.abs()));
+    }
+    largest
+        * (elements as f64 / result.elements().max(1) as f64)
+            .sqrt()
+            .max(1.0)
 }
 
 fn same(want: f64, got: f64, dtype: DType, allowed: Tolerance, magnitude: f64) -> bool {

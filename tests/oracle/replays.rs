@@ -69,7 +69,7 @@ fn replay(folder: &Path, name: &str, allowed: Tolerance) -> Result<Vec<String>, 
             } else {
                 Tolerance::EXACT
             };
-            let found = difference(want, got, allowed, magnitude([want]));
+            let found = difference(want, got, allowed, magnitude(want, [want]));
             problems.extend(found.map(|d| format!("run {k}, {tensor}: {d}")));
         }
     }
