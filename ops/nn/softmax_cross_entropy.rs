@@ -1,5 +1,6 @@
 //! SoftmaxCrossEntropyWithLogits: the loss of a softmax against a distribution for each row.
 
+use super::forwarding::shape_of;
 use super::rows::{RowElement, divide, each_row, exponentials, ln, maximum, subtract, weighted};
 use crate::device::cpu::Disjoint;
 use crate::dtype::DType;
@@ -158,48 +159,86 @@ pub(super) fn loss_times<'g>(ctx: &GradCtx<'g>, matrix: Output<'g>) -> Output<'g
 }
 
 /// Adds what flows through the second output, `softmax − labels`, when it is differentiated itself.
-pub(super) fn second_order<'g>(ctx: &GradCtx<'g>, first: Output<'g>) -> Output<'g> {
+pub(super) fn second_order<'g>(
+    ctx: &GradCtx<'g>,
+    logits: Output<'g>,
+    first: Output<'g>,
+) -> Output<'g> {
     if !ctx.has_grad(1) {
         return first;
     }
     let s = ctx.scope;
     let g = ctx.grad(1);
-    let softmax = s.softmax(ctx.input(0));
+    let softmax = s.softmax(logits);
     let along = (g * softmax).sum_of_rows();
     first + (g - along) * softmax
 }
 
 fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
     let (logits, labels) = (ctx.input(0), ctx.input(1));
-    let features = second_order(ctx, loss_times(ctx, ctx.output(1)));
-    let targets = loss_times(ctx, -logits.log_softmax());
+    let repeated = over_classes(ctx, logits);
+    let features = second_order(ctx, repeated, loss_times(ctx, ctx.output(1)));
+    let targets = loss_times(ctx, -repeated.log_softmax());
     dense([
         Some(reduced(ctx, features, logits)),
         Some(reduced(ctx, targets, labels)),
     ])
 }
 
-/// Sums over the axes along which the input is known to have been repeated.
-fn reduced<'g>(ctx: &GradCtx<'g>, g: Output<'g>, input: Output<'g>) -> Output<'g> {
-    let (from, to) = (ctx.output(1).shape(), input.shape());
-    let (Some(from), Some(to_dims)) = (from.dims(), to.dims()) else {
-        return g;
-    };
-    let missing = from.len() - to_dims.len().min(from.len());
-    let repeated = |i: usize| match i.checked_sub(missing) {
-        None => true,
-        Some(k) => to_dims[k] == Some(1) && from[i] != Some(1),
-    };
-    let axes: Vec<i32> = (0..from.len())
-        .filter(|i| repeated(*i))
-        .map(|i| i as i32)
-        .collect();
-    if axes.is_empty() {
-        return g;
+/// The logits, repeated where one may have stood for all classes: these are what a softmax runs over.
+fn over_classes<'g>(ctx: &GradCtx<'g>, logits: Output<'g>) -> Output<'g> {
+    let backprop = ctx.output(1);
+    let last = |shape: PartialShape| shape.dims().and_then(|d| d.last().copied()).flatten();
+    match (last(logits.shape()), last(backprop.shape())) {
+        (Some(1) | None, Some(1)) => logits,
+        (Some(1) | None, _) => ctx.scope.broadcast_to(logits, shape_of(ctx, backprop)),
+        _ => logits,
     }
-    let s = ctx.scope;
-    let sum = s.op("Sum").input(g).input(axes).attr("keep_dims", true);
-    sum.out().reshape(s.shape(input))
+}
+
+/// Sums over the axes along which the input was repeated.
+fn reduced<'g>(ctx: &GradCtx<'g>, g: Output<'g>, input: Output<'g>) -> Output<'g> {
+    let (s, result) = (ctx.scope, ctx.output(1));
+    match repeated_axes(&result.shape(), &input.shape()) {
+        Some(axes) if axes.is_empty() => g,
+        Some(axes) => {
+            let sum = s.op("Sum").input(g).input(axes).attr("keep_dims", true);
+            sum.out().reshape(s.shape(input))
+        }
+        None => {
+            let shape = shape_of(ctx, input);
+            let axes = s
+                .op("BroadcastGradientArgs")
+                .input(shape)
+                .input(shape_of(ctx, result))
+                .finish();
+            s.op("Sum")
+                .input(g)
+                .input(axes.output(0))
+                .out()
+                .reshape(shape)
+        }
+    }
+}
+
+/// The axes of the result along which an input was repeated, where the shapes tell.
+fn repeated_axes(result: &PartialShape, input: &PartialShape) -> Option<Vec<i32>> {
+    let (from, to) = (result.dims()?, input.dims()?);
+    let missing = from.len().checked_sub(to.len())?;
+    let mut axes = Vec::new();
+    for (i, size) in from.iter().enumerate() {
+        let repeated = match i.checked_sub(missing).map(|k| to[k]) {
+            None => true,
+            Some(Some(1)) => *size != Some(1),
+            Some(Some(_)) => false,
+            Some(None) if *size == Some(1) => false,
+            Some(None) => return None,
+        };
+        if repeated {
+            axes.push(i32::try_from(i).ok()?);
+        }
+    }
+    Some(axes)
 }
 
 /// `x` as a matrix: all dimensions but the last one become one.

@@ -117,7 +117,7 @@ fn new<T: RowElement>(_: &KernelInit<'_>) -> Result<AnyKernel> {
 
 fn grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
     let first = loss_times(ctx, ctx.output(1));
-    dense([Some(second_order(ctx, first)), None])
+    dense([Some(second_order(ctx, ctx.input(0), first)), None])
 }
 
 impl<'g> Scope<'g> {

@@ -71,6 +71,14 @@ fn reduction(op: &'static str, axes: &'static [i32], keep: bool) -> Row {
 
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
+    for limit in [&[][..], &[2, 3]] {
+        let n = limit.iter().product();
+        let limits = [exact(limit, &vec![-0.2; n]), exact(limit, &vec![0.4; n])];
+        let [low, high] = limits;
+        rows.push(row("ClipByValue", [apart(&[2, 3]), low, high], |s, x| {
+            node(s, "ClipByValue", x, &[])
+        }));
+    }
     for (op, low, high) in [
         ("Neg", -2.0, 2.0),
         ("Abs", 0.5, 2.0),

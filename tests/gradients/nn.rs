@@ -112,6 +112,28 @@ fn layers() -> Vec<Row> {
             node(s, "MatMul", x, &attrs)
         }));
     }
+    for (ax, ay) in [(false, false), (true, false), (false, true), (true, true)] {
+        let matrix = |batch: &[usize], adjoint: bool, m: usize, n: usize| {
+            let dims = if adjoint { [n, m] } else { [m, n] };
+            between(&[batch, &dims].concat(), -1.0, 1.0)
+        };
+        let attrs = move || {
+            [
+                ("adj_x", AttrValue::Bool(ax)),
+                ("adj_y", AttrValue::Bool(ay)),
+            ]
+        };
+        let inputs = [matrix(&[2], ax, 2, 3), matrix(&[2], ay, 3, 4)];
+        rows.push(row("BatchMatMul", inputs, move |s, x| {
+            node(s, "BatchMatMul", x, &attrs())
+        }));
+        for (a, b) in [(&[2][..], &[2][..]), (&[2, 1], &[3]), (&[], &[2, 2])] {
+            let inputs = [matrix(a, ax, 2, 3), matrix(b, ay, 3, 1)];
+            rows.push(row("BatchMatMulV2", inputs, move |s, x| {
+                node(s, "BatchMatMulV2", x, &attrs())
+            }));
+        }
+    }
     rows
 }
 
@@ -122,6 +144,22 @@ fn losses() -> Vec<Row> {
         row(
             "SoftmaxCrossEntropyWithLogits",
             [between(&[2, 4], -1.0, 1.0), labels],
+            |s, x| vec![node(s, "SoftmaxCrossEntropyWithLogits", x, &[])[0]],
+        ),
+        row(
+            "SoftmaxCrossEntropyWithLogits",
+            [
+                between(&[1, 4], -1.0, 1.0),
+                exact(&[2, 4], &[0.1, 0.2, 0.3, 0.4, 0.0, 0.5, 0.25, 0.25]),
+            ],
+            |s, x| vec![node(s, "SoftmaxCrossEntropyWithLogits", x, &[])[0]],
+        ),
+        row(
+            "SoftmaxCrossEntropyWithLogits",
+            [
+                between(&[2, 1], -1.0, 1.0),
+                exact(&[4], &[0.1, 0.2, 0.3, 0.4]),
+            ],
             |s, x| vec![node(s, "SoftmaxCrossEntropyWithLogits", x, &[])[0]],
         ),
         row(
@@ -201,6 +239,13 @@ fn pooling() -> Vec<Row> {
         let image = || apart(&[1, 5, 5, 2]);
         let small = between(&[1, out, out, 2], -1.0, 1.0);
         let large = between(&[1, 5, 5, 2], -1.0, 1.0);
+        rows.push(row("AvgPool", [image()], move |s, x| {
+            node(s, "AvgPool", x, &attrs())
+        }));
+        rows.push(row("AvgPoolGrad", [small.clone()], move |s, x| {
+            let sizes = s.constant([1i32, 5, 5, 2]);
+            node(s, "AvgPoolGrad", &[sizes, x[0]], &attrs())
+        }));
         rows.push(row("MaxPool", [image()], move |s, x| {
             node(s, "MaxPool", x, &attrs())
         }));

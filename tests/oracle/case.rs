@@ -8,7 +8,7 @@ use std::time::Duration;
 use tensorloom::def::{AttrValue, GraphDef, NodeDef, VersionDef};
 use tensorloom::{
     Code, DType, Error, GradientOptions, Graph, ImportOptions, RunOptions, Session, SessionOptions,
-    Tensor,
+    Shape, Tensor,
 };
 
 /// How the inputs reach the op.
@@ -255,6 +255,10 @@ impl Case {
             }
             let got = run(&g, feeds, &names, None)?;
             for ((i, want), got) in wanted.iter().zip(&got) {
+                let input = &self.inputs[*i];
+                let summed = (got.shape() == input.shape() && want.shape() != input.shape())
+                    .then(|| sum_to(want, input.shape()));
+                let want = summed.as_ref().unwrap_or(want);
                 let allowed = of_gradients(&self.op.op, want.dtype());
                 let around = self.inputs.iter().chain(&self.outputs);
                 let around = around
@@ -271,6 +275,19 @@ impl Case {
         }
         problems
     }
+}
+
+/// A gradient that TensorFlow leaves in the shape of the result, summed over the axes along which its input was repeated.
+fn sum_to(gradient: &Tensor, input: &Shape) -> Tensor {
+    let (from, to) = (gradient.shape().dims(), input.dims());
+    let missing = from.len() - to.len();
+    let repeated = |i: &usize| *i < missing || to[i - missing] != from[*i];
+    let axes: Vec<i32> = (0..from.len()).filter(repeated).map(|i| i as i32).collect();
+    let g = Graph::new();
+    let sum = g.root().op("Sum").input(gradient.clone()).input(axes).out();
+    let shape: Vec<i32> = to.iter().map(|d| *d as i32).collect();
+    let name = sum.reshape(shape).name();
+    run(&g, Vec::new(), &[name], None).unwrap().remove(0)
 }
 
 /// Whether a message is the kernel's own words, without names of devices or of TensorFlow's internals.

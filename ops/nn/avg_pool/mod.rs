@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
-use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::op::{Attrs, Flags, OpDef, ShapeCtx};
 use crate::ops::nn::compute::{self, Compute, Widened};
 use crate::ops::nn::forwarding::{forward_attrs, shape_of};
 use crate::ops::nn::layout::{self, Images};
@@ -55,7 +55,7 @@ pub(crate) static AVG_POOL_GRAD: OpEntry = OpEntry {
 const ATTRS: &[&str] = &["ksize", "strides", "padding", "data_format"];
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
-    let shape = PoolAttrs::of(ctx.attrs)?.infer(&ctx.input(0))?;
+    let shape = checked(ctx.attrs)?.infer(&ctx.input(0))?;
     ctx.set(0, shape);
     Ok(())
 }
@@ -71,6 +71,16 @@ fn infer_grad(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The attributes of AvgPool, which has words of its own for a window without cells.
+fn checked(attrs: &Attrs) -> Result<PoolAttrs> {
+    if let Some(k) = attrs.int32s("ksize")?.iter().find(|k| **k <= 0) {
+        return Err(Error::invalid_argument(format!(
+            "ksize must be a positive int32 value, got:{k}"
+        )));
+    }
+    PoolAttrs::of(attrs)
+}
+
 /// The sizes of pooling an input of that shape, over space only.
 fn geometry(attrs: &PoolAttrs, input: &Shape) -> Result<PoolGeometry> {
     let g = attrs.geometry(input)?;
@@ -83,12 +93,7 @@ fn geometry(attrs: &PoolAttrs, input: &Shape) -> Result<PoolGeometry> {
 }
 
 fn new<T: Compute<In: AvgElement>>(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    if let Some(k) = init.attrs.int32s("ksize")?.iter().find(|k| **k <= 0) {
-        return Err(Error::invalid_argument(format!(
-            "ksize must be a positive int32 value, got:{k}"
-        )));
-    }
-    let attrs = PoolAttrs::of(init.attrs)?;
+    let attrs = checked(init.attrs)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let value = ctx.input(0)?;
         let g = geometry(&attrs, value.shape())?;

@@ -106,7 +106,7 @@ pub(crate) fn gemm_with<T: GemmScalar>(
     if each.checked_mul(starts.len()) != Some(c.len()) {
         return Err(too_short());
     }
-    if each == 0 {
+    if c.is_empty() {
         return Ok(());
     }
     if k == 0 {

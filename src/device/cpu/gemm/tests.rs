@@ -202,5 +202,6 @@ fn batches_and_short_operands() {
     gemm_batch(&pool, s, ma, mb, &[(4, 0), (0, 0)], &mut c, Write::Replace).unwrap();
     assert_eq!(c, [4.0, 5.0, 6.0, 7.0, 0.0, 1.0, 2.0, 3.0]);
     assert!(gemm_batch(&pool, s, ma, mb, &[(5, 0), (0, 0)], &mut c, Write::Replace).is_err());
+    gemm_batch(&pool, s, ma, mb, &[], &mut [], Write::Replace).unwrap();
     assert!(gemm(&pool, s, ma, mb, &mut c, Write::Replace).is_err());
 }
