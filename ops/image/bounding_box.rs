@@ -259,7 +259,7 @@ impl<'g> Scope<'g> {
     ///
     /// ```
     /// let g = tensorloom::Graph::new();
-    /// let image = tensorloom::Tensor::zeros(tensorloom::DType::F32, [32, 32, 3].into())?;
+    /// let image = tensorloom::Tensor::zeros(tensorloom::DType::F32, tensorloom::Shape::of(&[32, 32, 3])?)?;
     /// let y = g.root().resize_image_with_crop_or_pad(image, 24, 40);
     /// assert_eq!(y.shape().to_string(), "[24,40,3]");
     /// # Ok::<(), tensorloom::Error>(())

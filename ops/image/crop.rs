@@ -10,7 +10,7 @@ impl<'g> Scope<'g> {
     ///
     /// ```
     /// let g = tensorloom::Graph::new();
-    /// let image = tensorloom::Tensor::zeros(tensorloom::DType::F32, [32, 32, 3].into())?;
+    /// let image = tensorloom::Tensor::zeros(tensorloom::DType::F32, tensorloom::Shape::of(&[32, 32, 3])?)?;
     /// let y = g.root().random_crop(image, [24, 24, 3], None);
     /// assert_eq!(y.shape().to_string(), "[24,24,3]");
     /// # Ok::<(), tensorloom::Error>(())

@@ -22,7 +22,7 @@ impl Broadcast {
     /// Combines two shapes.
     ///
     /// # Errors
-    /// `InvalidArgument` "Incompatible shapes: [2] vs. [3]".
+    /// `InvalidArgument` `"Incompatible shapes: [2] vs. [3]"`.
     pub fn new(a: &Shape, b: &Shape) -> Result<Broadcast> {
         let incompatible = || Error::invalid_argument(format!("Incompatible shapes: {a} vs. {b}"));
         let rank = a.rank().max(b.rank());
