@@ -28,6 +28,15 @@ pub(super) trait Waiting {
     fn stalled(&self);
 }
 
+/// What the thread that starts a run may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// Compute in place of an idle worker.
+    MayCompute,
+    /// Only wait, since it has to watch the time.
+    Waits,
+}
+
 /// One run of a plan.
 pub(super) struct Run {
     pub(super) plan: Arc<Executable>,
@@ -60,6 +69,7 @@ impl Run {
         feeds: Vec<Tensor>,
         pool: &crate::device::cpu::ThreadPool,
         trace: Option<Arc<Trace>>,
+        caller: Caller,
     ) -> Result<Arc<Run>> {
         if feeds.len() != plan.feeds.len() {
             return Err(Error::invalid_argument(format!(
@@ -104,7 +114,25 @@ impl Run {
         for (value, edges) in feeds.into_iter().zip(&plan.feeds) {
             run.send(&None, edges, Some(Value::Tensor(value)), &mut ready);
         }
-        match pool.enter() {
+        let weak = Arc::downgrade(&run);
+        // Whoever cancels the step ends the run, also one that is busy in an endless loop.
+        let registered = run.step.cancellation.register(Box::new(move || {
+            if let Some(run) = weak.upgrade() {
+                run.fail(Error::cancelled(
+                    "Step was cancelled by an explicit call to `Session::Close()`.",
+                ));
+            }
+        }));
+        if registered.is_none() {
+            run.fail(Error::cancelled(
+                "Step was cancelled by an explicit call to `Session::Close()`.",
+            ));
+        }
+        let guest = match caller {
+            Caller::MayCompute => pool.enter(),
+            Caller::Waits => None,
+        };
+        match guest {
             Some(_guest) => run.work(ready, pool),
             None => {
                 for node in ready {

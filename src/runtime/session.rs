@@ -1,7 +1,7 @@
 //! Sessions: a graph with its variables, queues and compiled runs.
 
 use super::devices::DeviceSet;
-use super::executor::{Run, Waiting};
+use super::executor::{Caller, Run, Waiting};
 use super::plan::{Executable, KernelCache, compile};
 use super::prune::RunSignature;
 use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
@@ -284,7 +284,11 @@ impl Session {
         }
         let trace = options.trace.then(|| Arc::new(Trace::new()));
         // A fed tensor that is fetched too comes back as it is.
-        let run = Run::start(plan, step, feeds, &self.0.pool, trace.clone())?;
+        let caller = match options.timeout {
+            None => Caller::MayCompute,
+            Some(_) => Caller::Waits,
+        };
+        let run = Run::start(plan, step, feeds, &self.0.pool, trace.clone(), caller)?;
         let fetched = run.wait(options.timeout, self)?;
         let nodes = trace.map(|t| t.nodes()).unwrap_or_default();
         Ok((fetched, RunMetadata { nodes }))
