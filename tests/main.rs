@@ -1,7 +1,7 @@
 //! All integration tests, in one binary.
 
-mod cifar10;
 mod bad_inputs;
+mod cifar10;
 mod gradients;
 mod io;
 mod op_list;
