@@ -12,6 +12,7 @@ pub mod kernel;
 pub mod op;
 #[path = "../ops/mod.rs"]
 pub mod ops;
+pub mod prelude;
 pub mod proto;
 pub mod registry;
 pub mod resource;

@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("train", 8),
     ("cli", 9),
     ("lib", 9),
+    ("prelude", 9),
     ("main", 9),
 ];
 
