@@ -2,6 +2,7 @@
 
 mod bad_inputs;
 mod cifar10;
+mod examples;
 mod gradients;
 mod io;
 mod op_list;

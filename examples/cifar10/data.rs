@@ -2,7 +2,7 @@
 
 use flate2::read::GzDecoder;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tensorloom::{Code, Error, Result};
@@ -50,7 +50,7 @@ pub fn prepare(options: &DataOptions) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Checks that files exist and consist of whole records with labels 0 to 9 (looking at the first and last).
+/// Checks that files exist and consist of whole records with labels 0 to 9.
 ///
 /// # Errors
 /// `NotFound` "Failed to find file: …", `DataLoss` for a damaged file.
@@ -67,9 +67,11 @@ pub fn check_files(files: &[PathBuf]) -> Result<()> {
             )));
         }
         let mut label = [0u8];
-        for start in [0, size - RECORD] {
-            io::Seek::seek(&mut file, io::SeekFrom::Start(start)).map_err(|e| Error::io(f, &e))?;
-            file.read_exact(&mut label).map_err(|e| Error::io(f, &e))?;
+        for record in 0..size / RECORD {
+            let start = record * RECORD;
+            file.seek(SeekFrom::Start(start))
+                .and_then(|_| file.read_exact(&mut label))
+                .map_err(|e| Error::io(f, &e))?;
             if label[0] > 9 {
                 return Err(Error::data_loss(format!(
                     "{}: label {} at byte {start} is not in 0..9",
@@ -82,21 +84,43 @@ pub fn check_files(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Fetches the archive and unpacks it; what fails leaves no file behind.
 fn download(url: &str, dir: &Path) -> Result<()> {
     let name = url
         .rsplit('/')
         .next()
         .filter(|n| !n.is_empty())
         .unwrap_or("cifar-10-binary.tar.gz");
-    let failed = |what: String| {
+    fs::create_dir_all(dir).map_err(|e| Error::io(dir, &e))?;
+    let archive = dir.join(name);
+    let partial = dir.join(format!("{name}.part"));
+    let fetched = fetch(url, name, &partial).map_err(|e| {
+        let what = e.message();
+        let advice = format!(
+            "Fetch it by other means and unpack it into {}",
+            dir.display()
+        );
         Error::new(
-            Code::Unavailable,
-            format!(
-                "could not download {url}: {what}. Fetch it by other means and unpack it into {}",
-                dir.display()
-            ),
+            e.code(),
+            format!("could not download {url}: {what}. {advice}"),
         )
-    };
+    });
+    let unpacked = fetched.and_then(|bytes| {
+        eprintln!("\r>> Downloading {name} 100.0%");
+        println!("Successfully downloaded {name} {bytes} bytes.");
+        let file = File::open(&partial).map_err(|e| Error::io(&partial, &e))?;
+        unpack(file, dir)?;
+        fs::rename(&partial, &archive).map_err(|e| Error::io(&archive, &e))
+    });
+    if unpacked.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    unpacked
+}
+
+/// Fetches a file, with a progress line on a terminal; gives its length.
+fn fetch(url: &str, name: &str, to: &Path) -> Result<u64> {
+    let failed = |e: String| Error::new(Code::Unavailable, e);
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(20)))
         .build()
@@ -107,11 +131,8 @@ fn download(url: &str, dir: &Path) -> Result<()> {
         .get("content-length")
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.parse::<u64>().ok());
-    fs::create_dir_all(dir).map_err(|e| Error::io(dir, &e))?;
-    let archive = dir.join(name);
-    let partial = dir.join(format!("{name}.part"));
     let mut reader = response.body_mut().with_config().limit(4 << 30).reader();
-    let mut file = File::create(&partial).map_err(|e| Error::io(&partial, &e))?;
+    let mut file = File::create(to).map_err(|e| Error::io(to, &e))?;
     let (mut buffer, mut done, mut shown) = (vec![0u8; 1 << 16], 0u64, u64::MAX);
     loop {
         let n = reader
@@ -121,7 +142,7 @@ fn download(url: &str, dir: &Path) -> Result<()> {
             break;
         }
         file.write_all(&buffer[..n])
-            .map_err(|e| Error::io(&partial, &e))?;
+            .map_err(|e| Error::io(to, &e))?;
         done += n as u64;
         let tenths = total.map_or(0, |t| done * 1000 / t.max(1));
         if tenths != shown && io::stderr().is_terminal() {
@@ -132,12 +153,8 @@ fn download(url: &str, dir: &Path) -> Result<()> {
     if total.is_some_and(|t| t != done) {
         return Err(failed(format!("the connection ended after {done} bytes")));
     }
-    file.sync_all().map_err(|e| Error::io(&partial, &e))?;
-    fs::rename(&partial, &archive).map_err(|e| Error::io(&archive, &e))?;
-    eprintln!("\r>> Downloading {name} 100.0%");
-    println!("Successfully downloaded {name} {done} bytes.");
-    let bytes = File::open(&archive).map_err(|e| Error::io(&archive, &e))?;
-    unpack(bytes, dir)
+    file.sync_all().map_err(|e| Error::io(to, &e))?;
+    Ok(done)
 }
 
 /// Unpacks the archive's data files into `dir`: all of them appear at once, or none.

@@ -9,7 +9,7 @@ mod model;
 mod options;
 
 use clap::Parser;
-use input::{InputOptions, inputs};
+use input::{EVAL_EXAMPLES_PER_EPOCH, InputOptions, inputs, min_queue_examples};
 use options::{EvalArgs, EvalData};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +58,8 @@ fn run(args: &EvalArgs) -> Result<()> {
         files,
         batch_size: args.batch_size,
         threads: INPUT_THREADS,
+        min_queue: min_queue_examples(EVAL_EXAMPLES_PER_EPOCH),
+        batches_per_step: 1,
     };
     let batch = inputs(&g, &input);
     let root = g.root();

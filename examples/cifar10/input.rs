@@ -39,9 +39,18 @@ pub struct InputOptions {
     pub batch_size: u32,
     /// Threads that fill the queue.
     pub threads: usize,
+    /// Images that stay in the queue, so that batches are well mixed (without mixing: that may wait in it).
+    pub min_queue: i64,
+    /// Batches that one step takes.
+    pub batches_per_step: u32,
 }
 
 impl InputOptions {
+    /// The most images in the queue: enough for a step beyond those that stay.
+    pub fn capacity(&self) -> i64 {
+        let batches = i64::from(self.batches_per_step.max(3));
+        self.min_queue + batches * i64::from(self.batch_size)
+    }
     fn names(&self) -> Vec<String> {
         self.files
             .iter()
@@ -50,9 +59,9 @@ impl InputOptions {
     }
 }
 
-/// Images that must be in the training queue before the first step.
-pub fn min_queue_examples() -> i64 {
-    (EXAMPLES_PER_EPOCH as f64 * FRACTION_IN_QUEUE) as i64
+/// The part of so many images that stays in the queue.
+pub fn min_queue_examples(per_epoch: i64) -> i64 {
+    (per_epoch as f64 * FRACTION_IN_QUEUE) as i64
 }
 
 /// One record: the image, `[32, 32, 3]` float, and its label, `[1]` int32.
@@ -83,12 +92,11 @@ pub fn distorted_inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
     let image = s
         .per_image_standardization(image)
         .with_shape([IMAGE_SIZE, IMAGE_SIZE, 3]);
-    let min = min_queue_examples();
     let made = BatchOptions {
         batch_size: options.batch_size as i32,
         num_threads: options.threads,
-        capacity: min + 3 * i64::from(options.batch_size),
-        min_after_dequeue: min,
+        capacity: options.capacity(),
+        min_after_dequeue: options.min_queue,
         ..BatchOptions::default()
     };
     finish(root, shuffle_batch(root, &[image, label], &made), options)
@@ -108,11 +116,10 @@ pub fn inputs<'g>(g: &'g Graph, options: &InputOptions) -> Batch<'g> {
     let image = s
         .per_image_standardization(image)
         .with_shape([IMAGE_SIZE, IMAGE_SIZE, 3]);
-    let min = (EVAL_EXAMPLES_PER_EPOCH as f64 * FRACTION_IN_QUEUE) as i64;
     let made = BatchOptions {
         batch_size: options.batch_size as i32,
         num_threads: options.threads,
-        capacity: min + 3 * i64::from(options.batch_size),
+        capacity: options.capacity(),
         ..BatchOptions::default()
     };
     finish(root, batch(root, &[image, label], &made), options)

@@ -4,7 +4,9 @@ use super::input::EXAMPLES_PER_EPOCH;
 use tensorloom::graph::keys;
 use tensorloom::ops::nn::conv_attrs::ConvAttrs;
 use tensorloom::ops::nn::{LrnAttrs, pool_attrs::PoolAttrs};
-use tensorloom::train::{Decay, ExponentialMovingAverage, GradientDescent, Optimizer};
+use tensorloom::train::{
+    Decay, ExponentialMovingAverage, GradientAndVariable, GradientDescent, Optimizer,
+};
 use tensorloom::{DType, Graph, NodeRef, Output, Result, Scope, Variable, init};
 
 /// The classes.
@@ -42,7 +44,7 @@ fn weights<'g, const N: usize>(
 }
 
 /// The name without the tower that it stands in: towers share their summaries' names.
-fn without_tower(name: &str) -> String {
+pub fn without_tower(name: &str) -> String {
     let is_tower = |p: &&str| {
         p.strip_prefix("tower_")
             .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
@@ -150,6 +152,16 @@ pub enum Labels {
     Dense,
 }
 
+impl Labels {
+    /// As `--dense-labels` asks.
+    pub fn of_option(dense: bool) -> Labels {
+        match dense {
+            true => Labels::Dense,
+            false => Labels::Sparse,
+        }
+    }
+}
+
 /// The total loss: cross entropy plus weight decay.
 pub fn loss<'g>(
     scope: Scope<'g>,
@@ -183,14 +195,18 @@ pub fn loss<'g>(
         .mean()
         .in_scope(scope);
     scope.collect(keys::LOSSES, mean);
-    let prefix = scope.name();
-    let losses = scope.graph().collection_outputs(keys::LOSSES);
-    // Of several towers each adds up its own losses.
-    let own = losses
-        .into_iter()
-        .filter(|l| l.name().starts_with(&prefix))
-        .map(|l| l.in_scope(scope));
-    scope.named("total_loss").add_n(own)
+    scope.named("total_loss").add_n(losses(scope))
+}
+
+/// The losses made in a scope: of several towers each adds up its own.
+pub fn losses<'g>(scope: Scope<'g>) -> Vec<Output<'g>> {
+    let prefix = match scope.name() {
+        name if name.is_empty() => name,
+        name => format!("{name}/"),
+    };
+    let all = scope.graph().collection_outputs(keys::LOSSES);
+    let own = all.into_iter().filter(|l| l.name().starts_with(&prefix));
+    own.map(|l| l.in_scope(scope)).collect()
 }
 
 /// Moving averages of all losses, and summaries of both the losses and the averages.
@@ -209,6 +225,19 @@ fn add_loss_summaries<'g>(s: Scope<'g>, total: Output<'g>) -> NodeRef<'g> {
     update
 }
 
+/// The learning rate, which falls in steps, and its summary.
+pub fn learning_rate<'g>(s: Scope<'g>, step: Variable<'g>, images_per_step: u32) -> Output<'g> {
+    let batches_per_epoch = EXAMPLES_PER_EPOCH as f64 / f64::from(images_per_step);
+    let decay = Decay {
+        steps: (batches_per_epoch * EPOCHS_PER_DECAY) as i64,
+        rate: DECAY_FACTOR,
+        staircase: true,
+    };
+    let rate = s.exponential_decay(INITIAL_LEARNING_RATE, step.value(), &decay);
+    s.summary_scalar("learning_rate", rate);
+    rate
+}
+
 /// One training step: gradient descent with a learning rate that falls in steps, and moving averages of all variables.
 pub fn train<'g>(
     g: &'g Graph,
@@ -217,23 +246,26 @@ pub fn train<'g>(
     batch_size: u32,
 ) -> Result<NodeRef<'g>> {
     let s = g.root();
-    let batches_per_epoch = EXAMPLES_PER_EPOCH as f64 / f64::from(batch_size);
-    let decay = Decay {
-        steps: (batches_per_epoch * EPOCHS_PER_DECAY) as i64,
-        rate: DECAY_FACTOR,
-        staircase: true,
-    };
-    let rate = s.exponential_decay(INITIAL_LEARNING_RATE, step.value(), &decay);
-    s.summary_scalar("learning_rate", rate);
+    let rate = learning_rate(s, step, batch_size);
     let averaged = add_loss_summaries(s, total);
     let optimizer = GradientDescent::new(rate);
     let gradients = optimizer.compute_gradients(total.in_scope(s.after([averaged])))?;
-    let applied = optimizer.apply_gradients(&gradients, Some(step))?;
+    apply(s, &optimizer, &gradients, step)
+}
+
+/// Changes the variables by their gradients; summaries of both; moving averages of all variables.
+pub fn apply<'g>(
+    s: Scope<'g>,
+    optimizer: &GradientDescent<'g>,
+    gradients: &[GradientAndVariable<'g>],
+    step: Variable<'g>,
+) -> Result<NodeRef<'g>> {
+    let applied = optimizer.apply_gradients(gradients, Some(step))?;
     let variables: Vec<Variable<'g>> = gradients.iter().map(|(_, v)| *v).collect();
     for v in &variables {
         s.summary_histogram(&v.name(), *v);
     }
-    for (gradient, v) in &gradients {
+    for (gradient, v) in gradients {
         if let Some(gradient) = gradient {
             s.summary_histogram(&format!("{}/gradients", v.name()), gradient.dense(s));
         }

@@ -1,6 +1,7 @@
 //! The command lines of the CIFAR-10 programs.
 
 use crate::data::{DATA_URL, DataOptions};
+use crate::input::{EXAMPLES_PER_EPOCH, min_queue_examples};
 use clap::{Args, Parser};
 use std::path::PathBuf;
 
@@ -63,6 +64,22 @@ pub struct TrainArgs {
     /// Use dense 1-hot labels, as the first release did; the numbers are the same
     #[arg(long)]
     pub dense_labels: bool,
+    /// Images in the queue before the first step, and at all times (fewer are mixed less well)
+    #[arg(long, hide = true, default_value_t = min_queue_examples(EXAMPLES_PER_EPOCH), value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+    pub min_queue: i64,
+}
+
+/// Trains the CIFAR-10 network of the TensorFlow tutorial on several GPUs, each with batches of its own.
+///
+/// Example: cifar10_multi_gpu_train --num-gpus=2 --max-steps=1000
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cifar10_multi_gpu_train", verbatim_doc_comment)]
+pub struct MultiGpuArgs {
+    /// Towers, the i-th on the device /gpu:i (on another one where there is none)
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub num_gpus: u32,
+    #[command(flatten)]
+    pub train: TrainArgs,
 }
 
 /// What to evaluate on.

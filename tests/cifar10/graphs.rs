@@ -4,6 +4,7 @@
 use super::compare::{Accepted, check};
 use super::input::{InputOptions, distorted_inputs, inputs};
 use super::model::{self, Labels};
+use super::towers;
 use tensorloom::Graph;
 use tensorloom::train::{ExponentialMovingAverage, Saver, SaverOptions};
 
@@ -39,6 +40,40 @@ const TRAINING: &[Accepted] = &[
     Accepted("TensorFlow's: gradients/zeros_like = *", "nothing uses it"),
 ];
 
+/// In the graph of two towers.
+const TOWERS: &[Accepted] = &[
+    Accepted(
+        "*total_loss*",
+        "the tutorial adds up each tower's losses twice, the second time without those of the other towers",
+    ),
+    Accepted("*/zeros_like = *", "nothing uses it"),
+    Accepted(
+        "tower_1/fifo_queue_Dequeue inputs: * | prefetch_queue/fifo_queue",
+        "towers take their batches one after the other",
+    ),
+    Accepted("*group_deps = NoOp(*", "the train op has a name of its own"),
+    Accepted("ours: train = *", "as above"),
+    Accepted(
+        "ExponentialMovingAverage* inputs: *^GradientDescent* | *",
+        "TensorFlow leaves it to chance whether the averages see old or new values",
+    ),
+    Accepted("*global_step*", "an int64, as in the other programs"),
+    Accepted("save/* dtypes: *", "as above"),
+    Accepted("GradientDescent T: *", "as above"),
+    Accepted("GradientDescent/value *", "as above"),
+    Accepted(
+        "Merge/MergeSummary N: *",
+        "ours shows the input queues as well",
+    ),
+    Accepted("save/Assign_8 T: *", "as above"),
+    Accepted(
+        "* device:  | /device:CPU:0",
+        "the tutorial builds the saver and the initializer under a device",
+    ),
+    Accepted("*init/NoOp*", "as above: grouped by device"),
+    Accepted("*save/restore_all/NoOp*", "as above"),
+];
+
 /// In the evaluation graph.
 const EVALUATION: &[Accepted] = &[
     Accepted("* device: /device:CPU:0 | ", "all input stands on the CPU"),
@@ -58,6 +93,8 @@ fn options(files: &[&str]) -> InputOptions {
         files: files.iter().map(|f| format!("{DATA}/{f}").into()).collect(),
         batch_size: BATCH,
         threads: 16,
+        min_queue: 20_000,
+        batches_per_step: 1,
     }
 }
 
@@ -79,9 +116,26 @@ fn training() {
 }
 
 #[test]
+fn two_towers() {
+    let g = Graph::new();
+    let step = g.get_or_create_global_step();
+    let files = [1, 2, 3, 4, 5].map(|i| format!("data_batch_{i}.bin"));
+    let batch = distorted_inputs(&g, &options(&files.each_ref().map(String::as_str)));
+    towers::train(batch, step, 2, Labels::Sparse).unwrap();
+    Saver::new(&g);
+    g.init_op();
+    g.check().unwrap();
+    check("multi_gpu", &g, &[EVERYWHERE, TOWERS]);
+}
+
+#[test]
 fn evaluation() {
     let g = Graph::new();
-    let batch = inputs(&g, &options(&["test_batch.bin"]));
+    let input = InputOptions {
+        min_queue: 4_000,
+        ..options(&["test_batch.bin"])
+    };
+    let batch = inputs(&g, &input);
     let root = g.root();
     let logits = model::inference(root, batch.images.in_scope(root));
     root.in_top_k(logits, batch.labels.in_scope(root), 1);

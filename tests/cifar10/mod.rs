@@ -1,10 +1,14 @@
 //! The CIFAR-10 example against TensorFlow: its graphs, node by node.
 
+#[allow(dead_code)]
 #[path = "../../examples/cifar10/input.rs"]
 mod input;
 #[allow(dead_code)]
 #[path = "../../examples/cifar10/model.rs"]
 mod model;
+#[allow(dead_code)]
+#[path = "../../examples/cifar10/towers.rs"]
+mod towers;
 
 mod compare;
 mod graphs;
