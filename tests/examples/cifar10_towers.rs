@@ -28,6 +28,31 @@ fn images(seed: i32) -> Tensor {
     Tensor::from_vec(&[2, 24, 24, 3], values).unwrap()
 }
 
+/// Three towers, one step: the checkpoint's data.
+fn trained(threads: &str) -> Vec<u8> {
+    let dir = TempDir::new(&format!("towers{threads}"));
+    write_files(dir.path(), 8);
+    let options = [
+        "--num-gpus=3",
+        "--batch-size=1",
+        "--min-queue=4",
+        "--max-steps=1",
+        "--deterministic",
+        threads,
+    ];
+    run(dir.path(), "cifar10_multi_gpu_train", &options).ok();
+    std::fs::read(
+        dir.path()
+            .join("cifar10_train/model.ckpt-1.data-00000-of-00001"),
+    )
+    .unwrap()
+}
+
+#[test]
+fn towers_get_the_same_batches_on_any_number_of_threads() {
+    assert!(trained("--threads=1") == trained("--threads=2"));
+}
+
 #[test]
 fn towers_share_variables_and_average_their_gradients() {
     let dir = TempDir::new("towers");
