@@ -2,11 +2,11 @@
 //! (tests/data/cifar10, written by tests/interop/cifar10_tf.py).
 
 use super::compare::{Accepted, check};
-use super::input::{InputOptions, distorted_inputs, inputs};
+use super::input::{Batch, InputOptions, distorted_inputs, inputs};
 use super::model::{self, Labels};
 use super::towers;
-use tensorloom::Graph;
 use tensorloom::train::{ExponentialMovingAverage, Saver, SaverOptions};
+use tensorloom::{Graph, Output};
 
 const BATCH: u32 = 128;
 const DATA: &str = "cifar10_data/cifar-10-batches-bin";
@@ -98,17 +98,29 @@ fn options(files: &[&str]) -> InputOptions {
     }
 }
 
-#[test]
-fn training() {
-    let g = Graph::new();
+/// The nodes that the training program adds before its saver.
+pub fn training_graph(g: &Graph, input: &InputOptions) {
     let step = g.get_or_create_global_step();
-    let files = [1, 2, 3, 4, 5].map(|i| format!("data_batch_{i}.bin"));
-    let batch = distorted_inputs(&g, &options(&files.each_ref().map(String::as_str)));
+    let batch = distorted_inputs(g, input);
     let root = g.root();
     let logits = model::inference(root, batch.images.in_scope(root));
     let loss = model::loss(root, logits, batch.labels.in_scope(root), Labels::Sparse);
-    model::train(&g, loss, step, BATCH).unwrap();
+    model::train(g, loss, step, input.batch_size).unwrap();
     g.merge_all_summaries();
+}
+
+/// The input of the evaluation program, and the scores.
+pub fn evaluation_graph<'g>(g: &'g Graph, input: &InputOptions) -> (Batch<'g>, Output<'g>) {
+    let batch = inputs(g, input);
+    let root = g.root();
+    (batch, model::inference(root, batch.images.in_scope(root)))
+}
+
+#[test]
+fn training() {
+    let g = Graph::new();
+    let files = [1, 2, 3, 4, 5].map(|i| format!("data_batch_{i}.bin"));
+    training_graph(&g, &options(&files.each_ref().map(String::as_str)));
     Saver::new(&g);
     g.init_op();
     g.check().unwrap();
@@ -135,9 +147,8 @@ fn evaluation() {
         min_queue: 4_000,
         ..options(&["test_batch.bin"])
     };
-    let batch = inputs(&g, &input);
+    let (batch, logits) = evaluation_graph(&g, &input);
     let root = g.root();
-    let logits = model::inference(root, batch.images.in_scope(root));
     root.in_top_k(logits, batch.labels.in_scope(root), 1);
     let averages = ExponentialMovingAverage::new(model::MOVING_AVERAGE_DECAY);
     let entries = averages.variables_to_restore(&g);

@@ -1,4 +1,4 @@
-//! The CIFAR-10 example against TensorFlow: its graphs, node by node.
+//! The CIFAR-10 example against TensorFlow: its graphs node by node, its checkpoints and scores.
 
 #[allow(dead_code)]
 #[path = "../../examples/cifar10/input.rs"]
@@ -11,4 +11,5 @@ mod model;
 mod towers;
 
 mod compare;
+mod exchange;
 mod graphs;

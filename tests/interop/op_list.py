@@ -1,9 +1,9 @@
 """Writes graph_defs/ops.pbtxt: the definitions that the real TensorFlow (2.19.1) has of the ops of this project.
 
-Run: python tests/interop/op_list.py [OP ...]
+Run: python tests/interop/op_list.py [--check] [OP ...]
 
 The ops are those already in the file, those whose signatures stand in ops/, and those named. Summaries and
-descriptions are left out.
+descriptions are left out. --check writes nothing; it fails when the file would change.
 """
 
 import argparse
@@ -37,7 +37,9 @@ def signatures():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("op", nargs="*", help="ops to add")
-    named = set(parser.parse_args().op)
+    parser.add_argument("--check", action="store_true", help="only compare with the file")
+    args = parser.parse_args()
+    named = set(args.op)
     names = named | signatures()
     if os.path.exists(FILE):
         with open(FILE, encoding="utf-8") as f:
@@ -57,8 +59,14 @@ def main():
         op.ClearField("summary")
         if op.HasField("deprecation"):
             op.deprecation.ClearField("explanation")
+    text = text_format.MessageToString(ops)
+    if args.check:
+        with open(FILE, encoding="utf-8", newline="\n") as f:
+            same = f.read() == text
+        print(f"op_list: {len(ops.op)} ops" if same else "graph_defs/ops.pbtxt is not what TensorFlow has; run op_list.py")
+        return 0 if same else 1
     with open(FILE, "w", encoding="utf-8", newline="\n") as f:
-        f.write(text_format.MessageToString(ops))
+        f.write(text)
     return 0
 
 
