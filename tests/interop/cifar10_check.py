@@ -22,7 +22,7 @@ from tensorflow.python.framework import tensor_util
 v1 = tf.compat.v1
 v1.logging.set_verbosity(v1.logging.ERROR)
 HERE = os.path.dirname(os.path.abspath(__file__))
-STEPS, SUMMARY_STEPS, BATCH = 102, 100, 128
+STEPS, SUMMARY_STEPS, BATCH, MORE = 102, 100, 128, 25
 AVERAGE = "/ExponentialMovingAverage"
 DATA = "data/digits/cifar-10-batches-bin"
 
@@ -190,14 +190,14 @@ def check_meta_graph(folder, prefix, values):
         logits = session.run("softmax_linear/softmax_linear:0", feed)
         worst = close("logits of the meta graph", logits, scores["logits"], 1e-4)
         before = session.run("total_loss:0", feed)
-        for _ in range(3):
+        for _ in range(MORE):
             session.run("train", feed)
         after, step = session.run(["total_loss:0", "global_step:0"], feed)
-        assert step == STEPS + 3 and after < before, (step, before, after)
+        assert step == STEPS + MORE and after < before, (step, before, after)
         again = saver.save(session, folder + "/again/model.ckpt", global_step=step)
         assert sorted(tf.train.load_checkpoint(again).get_variable_to_shape_map()) == sorted(values)
         nodes = len(g.get_operations())
-    print("meta graph: %d nodes, logits within %.1e; loss %.3f, after 3 more steps %.3f" % (nodes, worst, before, after))
+    print("meta graph: %d nodes, logits within %.1e; loss %.3f, after %d more steps %.3f" % (nodes, worst, before, MORE, after))
 
 
 def main():
