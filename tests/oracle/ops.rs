@@ -31,10 +31,9 @@ const OPS: &str = "
 
 #[test]
 fn ops_answer_as_tensorflow_does() {
-    let folder = match std::env::var_os("TENSORLOOM_OP_CASES") {
-        Some(folder) => folder.into(),
-        None => data("op_cases"),
-    };
+    let folder = std::env::var_os("TENSORLOOM_OP_CASES");
+    let random = folder.is_some(); // few random calls of an op may all be of a kind that TensorFlow does not have
+    let folder = folder.map_or_else(|| data("op_cases"), Into::into);
     let only = std::env::var("TENSORLOOM_OPS").unwrap_or_default();
     let wanted = if only.is_empty() {
         OPS.split_whitespace().collect()
@@ -59,7 +58,11 @@ fn ops_answer_as_tensorflow_does() {
                         problems.lock().push(format!("{op}: not implemented"));
                         continue;
                     }
-                    total.fetch_add(one_op(op, &bytes, &problems), Ordering::Relaxed);
+                    let count = one_op(op, &bytes, &problems);
+                    if count == 0 && !random {
+                        problems.lock().push(format!("{op}: no case"));
+                    }
+                    total.fetch_add(count, Ordering::Relaxed);
                 }
             });
         }
@@ -76,7 +79,6 @@ fn one_op(op: &str, bytes: &[u8], problems: &Mutex<Vec<String>>) -> usize {
         }
     };
     let all = cases(&graph);
-    assert!(!all.is_empty(), "{op} has no case");
     for case in &all {
         for way in [Way::Constant, Way::Fed] {
             let found = catch_unwind(AssertUnwindSafe(|| case.check(way)));
