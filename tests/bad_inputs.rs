@@ -1,6 +1,8 @@
 //! Rows of the catalogue of bad inputs that concern graphs, imports, sessions, and ops whose own tests do not hold them:
 //! each gives an error of the right code with these words, and none a panic.
 
+mod calls;
+
 use tensorloom::def::{AttrValue, GraphDef, NodeDef};
 use tensorloom::{
     Code, DType, Graph, ImportOptions, Output, PartialShape, Result, RunOptions, Session, Tensor,
