@@ -34,3 +34,8 @@ pub use registry::{OpEntry, Registry};
 pub use runtime::{Callable, RunOptions, Session, SessionOptions};
 pub use shape::{PartialShape, Shape};
 pub use tensor::{Bytes, ResourceHandle, Tensor};
+
+/// The README's program compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
