@@ -1,6 +1,7 @@
 //! Tensorloom: a dataflow-graph framework that mirrors TensorFlow's design and speaks its formats.
 #![deny(missing_docs)]
 
+pub mod cli;
 pub mod def;
 pub mod device;
 pub mod dtype;

@@ -140,7 +140,7 @@ impl MetaGraphDef {
     }
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str> {
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|e| {
         Error::invalid_argument(format!(
             "the text is not UTF-8 from byte {} on",
@@ -149,7 +149,7 @@ fn utf8(bytes: &[u8]) -> Result<&str> {
     })
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let at = |e: std::io::Error| Error::io(path, &e);
     let meta = fs::metadata(path).map_err(at)?;
     // A size beyond the address space is beyond the limit too.

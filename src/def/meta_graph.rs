@@ -248,4 +248,18 @@ impl SavedModel {
     pub fn to_pbtxt(&self) -> Result<String> {
         text::print(&schema::SAVED_MODEL, &self.to_pb()?)
     }
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// As [`GraphDef::from_json`].
+    pub fn from_json(json: &str) -> Result<SavedModel> {
+        SavedModel::from_pb(&json::parse(&schema::SAVED_MODEL, json)?)
+    }
+    /// The JSON form.
+    ///
+    /// # Errors
+    /// As [`MetaGraphDef::to_pb`].
+    pub fn to_json(&self) -> Result<String> {
+        json::print(&schema::SAVED_MODEL, &self.to_pb()?)
+    }
 }

@@ -3,6 +3,7 @@
 mod attr;
 mod attr_codec;
 mod codec;
+mod definition;
 mod file;
 mod forms;
 mod function;
@@ -14,6 +15,7 @@ mod versions;
 
 pub use attr::{AttrValue, TypeRef};
 pub use attr_codec::attr_from_proto;
+pub use definition::Definition;
 pub use file::Form;
 pub use function::{FunctionDef, check_functions};
 pub use kept::{InvalidAttr, Kept};

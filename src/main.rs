@@ -1,0 +1,7 @@
+//! The `tensorloom` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tensorloom::cli::main()
+}
