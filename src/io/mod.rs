@@ -1,4 +1,4 @@
-//! Files and formats: atomic writes, TFRecord, tensor bundles, event files, NumPy files, PNG. No graph here.
+//! Files and formats: atomic writes, TFRecord, tensor bundles, event files, NumPy files, safetensors, PNG. No graph here.
 
 mod atomic;
 mod bundle;
@@ -11,6 +11,7 @@ mod histogram;
 mod image;
 mod npy;
 mod record;
+mod safetensors;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -32,3 +33,4 @@ pub use histogram::Histogram;
 pub use image::{ImageElement, PngShape, encode_png, encode_png_u16, normalize_image};
 pub use npy::{NpzOptions, decode_npy, encode_npy, read_npy, read_npz, write_npy, write_npz};
 pub use record::{Compression, RecordReader, RecordWriter, open_stream};
+pub use safetensors::{SafetensorsReader, write_safetensors};

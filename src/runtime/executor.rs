@@ -334,18 +334,24 @@ impl Run {
                 Err(e) => Err(e),
                 Ok(()) => {
                     let values = inputs.into_iter().flatten().collect();
-                    match self.begin(this, kernel.clone(), values) {
+                    match self.begin(this, kernel.clone(), values, started) {
                         Some(r) => r,
                         None => return false,
                     }
                 }
             },
         };
-        if let (Some(trace), Some(t)) = (&self.trace, started) {
-            trace.record(&n.info, t);
-        }
+        self.record(node, started, &outcome);
         self.complete(this, outcome, ready);
         true
+    }
+
+    /// Notes what a node cost that started then.
+    fn record(&self, node: u32, started: Option<Instant>, outcome: &Result<Outputs>) {
+        if let (Some(trace), Some(t)) = (&self.trace, started) {
+            let outputs = outcome.iter().flatten().flatten();
+            trace.record(&self.plan.nodes[node as usize].info, t, outputs);
+        }
     }
 
     fn complete(self: &Arc<Run>, this: &Ready, outcome: Result<Outputs>, ready: &mut Vec<Ready>) {
@@ -370,6 +376,7 @@ impl Run {
         this: &Ready,
         kernel: Arc<dyn crate::kernel::AsyncKernel>,
         inputs: SmallVec<[Value; 4]>,
+        started: Option<Instant>,
     ) -> Option<Result<Outputs>> {
         enum Slot {
             Starting,
@@ -391,7 +398,9 @@ impl Run {
             let target = pool.clone();
             target.spawn(Box::new(move || {
                 let mut ready = Vec::new();
-                run.complete(&this, run.checked(node, result), &mut ready);
+                let outcome = run.checked(node, result);
+                run.record(node, started, &outcome);
+                run.complete(&this, outcome, &mut ready);
                 run.release_after(ready, &pool);
             }));
         });

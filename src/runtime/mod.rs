@@ -20,4 +20,4 @@ pub use prune::RunSignature;
 pub use session::{Callable, RunMetadata, RunOptions, Session, SessionOptions};
 pub use single::{SingleOp, run_op};
 pub use targets::{AsEndpoint, AsNode, IntoFeeds, IntoFetches, IntoTargets};
-pub use trace::{NodeStats, Trace};
+pub use trace::{ChromeTrace, NodeStats, Trace};

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a session runs its graph.
 #[derive(Clone, Debug)]
@@ -60,6 +60,8 @@ pub struct RunOptions {
 pub struct RunMetadata {
     /// What each node cost, when it was asked for.
     pub nodes: Vec<NodeStats>,
+    /// When their times began, when it was asked for.
+    pub begin: Option<Instant>,
 }
 
 /// A graph under execution. Cheap to clone; clones share everything. Runs may overlap.
@@ -290,8 +292,11 @@ impl Session {
         };
         let run = Run::start(plan, step, feeds, &self.0.pool, trace.clone(), caller)?;
         let fetched = run.wait(options.timeout, self)?;
-        let nodes = trace.map(|t| t.nodes()).unwrap_or_default();
-        Ok((fetched, RunMetadata { nodes }))
+        let metadata = trace.map(|t| RunMetadata {
+            nodes: t.nodes(),
+            begin: Some(t.begin()),
+        });
+        Ok((fetched, metadata.unwrap_or_default()))
     }
 }
 

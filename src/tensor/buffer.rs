@@ -55,7 +55,7 @@ static POOL: Pool = Pool {
 pub struct PoolStats {
     /// Bytes in live buffers.
     pub in_use: usize,
-    /// The most bytes that were ever live.
+    /// The most bytes that were live at once since the start or the last [`reset_pool_peak`].
     pub peak: usize,
     /// Bytes that wait for reuse.
     pub waiting: usize,
@@ -71,6 +71,12 @@ pub fn pool_stats() -> PoolStats {
         waiting: POOL.waiting.load(Ordering::Relaxed),
         fresh: POOL.fresh.load(Ordering::Relaxed),
     }
+}
+
+/// Lets the peak begin anew at what is live now.
+pub fn reset_pool_peak() {
+    POOL.peak
+        .store(POOL.in_use.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
 /// The class whose size is at least `bytes`, and that size.

@@ -5,7 +5,7 @@ mod buffer;
 mod convert;
 mod display;
 
-pub use buffer::{ALIGN, PoolStats, pool_stats};
+pub use buffer::{ALIGN, PoolStats, pool_stats, reset_pool_peak};
 
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};

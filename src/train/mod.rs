@@ -3,6 +3,7 @@
 mod coordinator;
 mod file_writer;
 pub mod hooks;
+mod import_meta;
 mod input;
 #[cfg(test)]
 mod input_tests;
@@ -11,12 +12,14 @@ mod monitored;
 mod moving_average;
 pub mod optimizer;
 mod queue_runner;
+mod saved_model;
 mod saver;
 mod schedules;
 
 pub use coordinator::Coordinator;
 pub use file_writer::FileWriter;
 pub use hooks::Hook;
+pub use import_meta::{graph_variables, import_meta_graph};
 pub use input::{
     BatchOptions, ProducerOptions, batch, batch_join, input_producer, limit_epochs,
     range_input_producer, shuffle_batch, shuffle_batch_join, slice_input_producer,
@@ -30,5 +33,6 @@ pub use optimizer::{
     Momentum, Optimizer, ProximalAdagrad, ProximalGradientDescent, Rate, RmsProp,
 };
 pub use queue_runner::{add_queue_runner, start_queue_runner, start_queue_runners};
+pub use saved_model::{find_signature, load_saved_model, signature_tensor};
 pub use saver::{Saver, SaverOptions};
 pub use schedules::{Decay, PolynomialDecay};

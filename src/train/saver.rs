@@ -57,6 +57,17 @@ struct Kept {
     next_permanent: SystemTime,
 }
 
+impl Kept {
+    fn new(options: &SaverOptions) -> Kept {
+        let now = SystemTime::now();
+        let next = now.checked_add(options.keep_checkpoint_every);
+        Kept {
+            list: Vec::new(),
+            next_permanent: next.unwrap_or(now),
+        }
+    }
+}
+
 impl Saver {
     /// A saver of all global variables under their own names.
     pub fn new(graph: &Graph) -> Saver {
@@ -77,7 +88,11 @@ impl Saver {
         if entries.is_empty() {
             graph.fail(Error::invalid_argument("No variables to save").at_line(location));
         }
-        if let Some(w) = entries.windows(2).find(|w| w[0].0 == w[1].0) {
+        // The parts of a partitioned variable share their key.
+        let whole = |e: &(String, VariableInfo)| e.1.slice.is_none();
+        let twice =
+            |w: &&[(String, VariableInfo)]| w[0].0 == w[1].0 && (whole(&w[0]) || whole(&w[1]));
+        if let Some(w) = entries.windows(2).find(twice) {
             graph.fail(
                 Error::invalid_argument(format!(
                     "At least two variables have the same name: {}",
@@ -88,20 +103,44 @@ impl Saver {
         }
         let (filename, saved, restore) =
             add_ops(graph.root().without_control(), &entries, &options);
-        let now = SystemTime::now();
-        let next_permanent = now
-            .checked_add(options.keep_checkpoint_every)
-            .unwrap_or(now);
         Saver {
             filename_tensor: filename.name(),
             save_tensor: saved.name(),
             restore_op: restore.name(),
+            kept: Mutex::new(Kept::new(&options)),
             options,
-            kept: Mutex::new(Kept {
-                list: Vec::new(),
-                next_permanent,
-            }),
         }
+    }
+
+    /// The saver that a graph's file describes; its ops are in the graph already.
+    ///
+    /// # Errors
+    /// `NotFound` when one of them is not.
+    pub fn from_def(graph: &Graph, def: &crate::proto::SaverDef) -> Result<Saver> {
+        graph.output(&def.filename_tensor_name)?;
+        graph.output(&def.save_tensor_name)?;
+        if graph.find(&def.restore_op_name).is_none() {
+            return Err(Error::not_found(format!(
+                "The saver's restore op '{}' is not in the graph",
+                def.restore_op_name
+            )));
+        }
+        let hours = Duration::try_from_secs_f32(def.keep_checkpoint_every_n_hours * 3600.0);
+        let options = SaverOptions {
+            max_to_keep: usize::try_from(def.max_to_keep).unwrap_or(0),
+            keep_checkpoint_every: hours
+                .ok()
+                .filter(|h| !h.is_zero())
+                .unwrap_or(SaverOptions::default().keep_checkpoint_every),
+            ..SaverOptions::default()
+        };
+        Ok(Saver {
+            filename_tensor: def.filename_tensor_name.clone(),
+            save_tensor: def.save_tensor_name.clone(),
+            restore_op: def.restore_op_name.clone(),
+            kept: Mutex::new(Kept::new(&options)),
+            options,
+        })
     }
 
     /// Its options.

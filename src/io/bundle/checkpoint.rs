@@ -58,6 +58,25 @@ impl CheckpointReader {
         }
     }
 
+    /// The slices in which a tensor is stored; none when it is stored whole.
+    ///
+    /// # Errors
+    /// As [`CheckpointReader::dtype_and_shape`].
+    pub fn slices(&self, name: &str) -> Result<Vec<TensorSlice>> {
+        match &self.0 {
+            Format::Bundle(r) => r.entry(name).map(|e| e.slices),
+            Format::V1(r) => r.slices(name),
+        }
+    }
+
+    /// Checks everything that is stored: for each tensor its bytes, or what is wrong with it.
+    pub fn verify(&self) -> Vec<(String, Result<u64>)> {
+        match &self.0 {
+            Format::Bundle(r) => r.verify(),
+            Format::V1(r) => r.verify(),
+        }
+    }
+
     /// The whole of a tensor.
     ///
     /// # Errors

@@ -139,6 +139,29 @@ impl V1Reader {
         Ok((saved.dtype, saved.shape.clone()))
     }
 
+    /// The slices in which a tensor is stored; none when it is stored whole.
+    pub(super) fn slices(&self, name: &str) -> Result<Vec<TensorSlice>> {
+        let slices = &self.find(name)?.slices;
+        Ok(match &slices[..] {
+            [whole] if whole.is_full() => Vec::new(),
+            _ => slices.clone(),
+        })
+    }
+
+    /// Checks everything that is stored: for each tensor its bytes, or what is wrong with it.
+    pub(super) fn verify(&self) -> Vec<(String, Result<u64>)> {
+        let check = |name: &str, saved: &Saved| -> Result<u64> {
+            let full = TensorSlice::full(saved.shape.rank());
+            let mut bytes = 0;
+            for piece in cover(name, &saved.shape, &full, &saved.slices)? {
+                bytes += self.stored(name, saved, piece.stored)?.byte_size() as u64;
+            }
+            Ok(bytes)
+        };
+        let tensors = self.tensors.iter();
+        tensors.map(|(n, s)| (n.clone(), check(n, s))).collect()
+    }
+
     pub(super) fn read_slice(&self, name: &str, wanted: Option<&TensorSlice>) -> Result<Tensor> {
         let saved = self.find(name)?;
         let full = TensorSlice::full(saved.shape.rank());
