@@ -1,5 +1,5 @@
-//! Input in step with training: between two steps the queue gets exactly what a step takes, so that what it serves is a
-//! function of the seeds alone.
+//! Input in step with training: before each step the queues are filled up, and while it runs nobody adds to them, so
+//! that what they serve is a function of the seeds alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use tensorloom::graph::{Endpoint, QueueRunnerInfo};
@@ -7,44 +7,62 @@ use tensorloom::train::Hook;
 use tensorloom::train::hooks::LoopState;
 use tensorloom::{Callable, Error, Result, Session, Tensor};
 
-/// Runs a queue runner's enqueue op by hand.
+/// Queues that are filled by hand. They stand in the order in which elements pass through them.
 pub struct LockStep<'a> {
-    enqueue: Callable<0, 0>,
-    /// Elements still to be added before the next step.
-    missing: i64,
-    per_step: i64,
+    queues: Vec<Filled>,
     interrupt: &'a AtomicBool,
 }
 
+struct Filled {
+    enqueue: Callable<0, 0>,
+    size: Callable<0, 1>,
+    /// The elements that it holds when a step begins.
+    full: i64,
+}
+
 impl<'a> LockStep<'a> {
-    /// Puts `first` elements into the queue at first, and after each step what the step took; stops when interrupted.
+    /// Fills nothing yet; filling stops when interrupted.
+    pub fn new(interrupt: &'a AtomicBool) -> LockStep<'a> {
+        LockStep {
+            queues: Vec::new(),
+            interrupt,
+        }
+    }
+    /// Fills the queue of this runner, by its first enqueue op, to `full` elements.
     ///
     /// # Errors
-    /// When the enqueue op does not compile.
-    pub fn new(
-        session: &Session,
-        runner: &QueueRunnerInfo,
-        first: i64,
-        per_step: i64,
-        interrupt: &'a AtomicBool,
-    ) -> Result<LockStep<'a>> {
+    /// When the graph has no op that gives the queue's size, or an op does not compile.
+    pub fn add(&mut self, session: &Session, runner: &QueueRunnerInfo, full: i64) -> Result<()> {
         const NOTHING: [Endpoint; 0] = [];
-        let enqueue = *runner
-            .enqueue
-            .first()
-            .ok_or_else(|| Error::invalid_argument("a queue runner without ops"))?;
-        let enqueue = session.callable(NOTHING, NOTHING, enqueue)?;
-        Ok(LockStep {
-            enqueue,
-            missing: first,
-            per_step,
-            interrupt,
-        })
+        let of_queue = |inputs: &[Endpoint]| inputs.iter().any(|i| i.node == runner.queue);
+        let size = (session.graph().nodes().iter())
+            .find(|n| n.op.name == "QueueSizeV2" && of_queue(&n.inputs))
+            .map(|n| Endpoint {
+                node: n.id,
+                port: 0,
+            });
+        let (Some(size), Some(enqueue)) = (size, runner.enqueue.first()) else {
+            return Err(Error::invalid_argument(
+                "the queue has no size op or its runner no enqueue op",
+            ));
+        };
+        self.queues.push(Filled {
+            enqueue: session.callable(NOTHING, NOTHING, *enqueue)?,
+            size: session.callable(NOTHING, [size], ())?,
+            full,
+        });
+        Ok(())
     }
-    fn fill(&mut self) -> Result<()> {
-        while self.missing > 0 && !self.interrupt.load(Ordering::Relaxed) {
-            self.enqueue.call([])?;
-            self.missing -= 1;
+    /// Filling a queue takes from the one before it: all are filled once more, from the last to the first.
+    fn fill(&self) -> Result<()> {
+        for queue in self.queues.iter().chain(self.queues.iter().rev().skip(1)) {
+            let [size] = queue.size.call([])?;
+            for _ in i64::from(size.to_scalar::<i32>()?)..queue.full {
+                if self.interrupt.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                queue.enqueue.call([])?;
+            }
         }
         Ok(())
     }
@@ -55,7 +73,6 @@ impl Hook for LockStep<'_> {
         self.fill()
     }
     fn after_run(&mut self, _: &mut LoopState<'_>, _: &[Tensor]) -> Result<()> {
-        self.missing += self.per_step;
         self.fill()
     }
 }

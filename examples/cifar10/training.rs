@@ -158,8 +158,8 @@ fn catch_interrupt() -> Result<Arc<AtomicBool>> {
     Ok(interrupt)
 }
 
-/// Hooks that feed the queues between the steps, so that they always hold the same number of elements. The file names
-/// come from a thread of their own, in an order that does not depend on it.
+/// A hook that fills the queues between the steps. The file names come from a thread of their own, in an order that does
+/// not depend on it.
 fn feed_in_lock_step<'a>(
     g: &Graph,
     session: &Session,
@@ -167,23 +167,21 @@ fn feed_in_lock_step<'a>(
     input: &InputOptions,
     interrupt: &'a AtomicBool,
 ) -> Result<Vec<Box<dyn Hook + 'a>>> {
-    let batches = i64::from(input.batches_per_step);
-    let mut hooks: Vec<Box<dyn Hook + 'a>> = Vec::new();
+    let mut feeder = LockStep::new(interrupt);
     for runner in g.queue_runners() {
         let queue = g.node_at(runner.queue).name();
         if queue.starts_with("input_producer") {
             start_queue_runner(session, coord, &runner)?;
             continue;
         }
-        let (first, per_step) = match queue.starts_with("prefetch_queue") {
+        let full = match queue.starts_with("prefetch_queue") {
             // Whole batches.
-            true => (batches, batches),
-            false => (input.capacity(), batches * i64::from(input.batch_size)),
+            true => i64::from(input.batches_per_step),
+            false => input.capacity(),
         };
-        let hook = LockStep::new(session, &runner, first, per_step, interrupt)?;
-        hooks.push(Box::new(hook));
+        feeder.add(session, &runner, full)?;
     }
-    Ok(hooks)
+    Ok(vec![Box::new(feeder)])
 }
 
 /// Empties the train directory, or finds the checkpoint to go on from; says which.

@@ -259,6 +259,8 @@ impl Drop for ThreadPool {
 
 impl Shared {
     fn wake_one(&self) {
+        // What was pushed must be seen by whoever is about to sleep, or its sleep be seen here.
+        std::sync::atomic::fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             let _guard = self.sleep.lock();
             self.wake.notify_one();
