@@ -2,6 +2,7 @@
 
 use super::elementwise::{Unary, unary_fields};
 use super::gradient::conj;
+use super::inverse;
 use super::number::{Float, Part};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -35,7 +36,7 @@ impl<P: Part> Unary<Complex<P>> for Acos {
     type Out = Complex<P>;
     #[inline(always)]
     fn apply(x: Complex<P>) -> Complex<P> {
-        x.acos()
+        inverse::complex_acos(x)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::elementwise::{Unary, unary_fields};
 use super::gradient::conj;
+use super::inverse;
 use super::number::{Float, Part};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -27,7 +28,7 @@ impl<T: Float> Unary<T> for Acosh {
     type Out = T;
     #[inline(always)]
     fn apply(x: T) -> T {
-        x.lift(f32::acosh, f64::acosh)
+        x.lift(|x| inverse::acosh(x.into()) as f32, inverse::acosh)
     }
 }
 
@@ -35,7 +36,7 @@ impl<P: Part> Unary<Complex<P>> for Acosh {
     type Out = Complex<P>;
     #[inline(always)]
     fn apply(x: Complex<P>) -> Complex<P> {
-        x.acosh()
+        inverse::complex_acosh(x)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::elementwise::{Unary, unary_fields};
 use super::gradient::conj;
+use super::inverse;
 use super::number::{Float, Part};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -27,7 +28,7 @@ impl<T: Float> Unary<T> for Asinh {
     type Out = T;
     #[inline(always)]
     fn apply(x: T) -> T {
-        x.lift(f32::asinh, f64::asinh)
+        x.lift(|x| inverse::asinh(x.into()) as f32, inverse::asinh)
     }
 }
 
@@ -35,7 +36,7 @@ impl<P: Part> Unary<Complex<P>> for Asinh {
     type Out = Complex<P>;
     #[inline(always)]
     fn apply(x: Complex<P>) -> Complex<P> {
-        x.asinh()
+        inverse::complex_asinh(x)
     }
 }
 

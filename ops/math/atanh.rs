@@ -2,6 +2,7 @@
 
 use super::elementwise::{Unary, unary_fields};
 use super::gradient::conj;
+use super::inverse;
 use super::number::{Float, Part};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -27,7 +28,7 @@ impl<T: Float> Unary<T> for Atanh {
     type Out = T;
     #[inline(always)]
     fn apply(x: T) -> T {
-        x.lift(f32::atanh, f64::atanh)
+        x.lift(|x| f64::from(x).atanh() as f32, f64::atanh)
     }
 }
 
@@ -35,7 +36,7 @@ impl<P: Part> Unary<Complex<P>> for Atanh {
     type Out = Complex<P>;
     #[inline(always)]
     fn apply(x: Complex<P>) -> Complex<P> {
-        x.atanh()
+        inverse::complex_atanh(x)
     }
 }
 

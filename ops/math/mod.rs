@@ -53,6 +53,7 @@ mod gradient;
 mod greater;
 mod greater_equal;
 mod imag;
+mod inverse;
 mod is_finite;
 mod is_inf;
 mod is_nan;

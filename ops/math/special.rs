@@ -71,7 +71,7 @@ pub(crate) fn zeta(x: f64, q: f64) -> f64 {
     }
     if q <= 0.0 {
         if q == q.floor() {
-            return if x == x.floor() && x % 2.0 == 0.0 {
+            return if x == x.floor() && (x % 2.0 == 0.0 || x.is_infinite()) {
                 f64::INFINITY
             } else {
                 f64::NAN

@@ -48,7 +48,14 @@ fn new(init: &KernelInit<'_>, rate: Option<f32>) -> Result<AnyKernel> {
         let tag = values::scalar_tag(ctx.input(0)?, "Tag must be a scalar")?;
         let rate = match rate {
             Some(r) => r,
-            None => ctx.scalar(2, "sample_rate")?,
+            None => match *ctx.data::<f32>(2)? {
+                [r] => r,
+                _ => {
+                    return Err(Error::invalid_argument(
+                        "sample_rate must be rank-0 or contain a single value",
+                    ));
+                }
+            },
         };
         let out = summarize(&tag, ctx.input(1)?, rate, max_outputs)?;
         ctx.set(0, values::encode(&out)?)
@@ -98,8 +105,8 @@ fn summarize(tag: &str, clips: &Tensor, rate: f32, max_outputs: usize) -> Result
 fn wav(samples: &[f32], rate: u32, channels: usize, frames: usize) -> Result<Vec<u8>> {
     const BYTES: usize = 2;
     const HEADER: u32 = 36;
-    if frames == 0 {
-        return Err(Error::invalid_argument("num_frames must be positive."));
+    if samples.is_empty() && frames > 0 {
+        return Err(Error::invalid_argument("audio is null"));
     }
     let channels = u16::try_from(channels).ok().filter(|c| *c > 0);
     let channels =

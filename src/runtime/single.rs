@@ -41,18 +41,18 @@ impl SingleOp {
             .schema(op)
             .ok_or_else(|| Error::not_found(format!("Op type not registered '{op}'")))?;
         infer_attrs(schema, types, &mut attrs)?;
-        SingleOp::with_attrs(registry, env, op, &attrs)
+        SingleOp::with_attrs(registry, env, (op, op), &attrs)
     }
 
     /// The CPU kernel of a node of a graph.
     pub(super) fn for_node(registry: &Registry, env: &Arc<Env>, node: &Node) -> Result<SingleOp> {
-        SingleOp::with_attrs(registry, env, &node.op.name, &node.attrs)
+        SingleOp::with_attrs(registry, env, (&node.name, &node.op.name), &node.attrs)
     }
 
     fn with_attrs(
         registry: &Registry,
         env: &Arc<Env>,
-        op: &str,
+        (name, op): (&str, &str),
         attrs: &Attrs,
     ) -> Result<SingleOp> {
         use crate::op::OpLookup;
@@ -62,7 +62,7 @@ impl SingleOp {
         let types = signature(schema, attrs)?;
         let def = find_kernel(registry, op, DeviceType::Cpu, attrs)?;
         let node = Arc::new(NodeInfo {
-            name: op.into(),
+            name: name.into(),
             op: op.into(),
             device: env.device.clone(),
         });

@@ -13,7 +13,7 @@ Each file is a GraphDef with many cases, c0, c1, … (and a Const nograd when Te
     cN/dx0 …    Const      the gradients of the floating-point inputs (dense),
     cN/dxnone   Const      the numbers of those floating-point inputs whose gradient is None
     cN/static   Const      TensorFlow's message where it rejects the node only because the inputs are constants (shape
-                           inference is stricter than the kernel); a result is as good
+                           inference is stricter than the kernel, or has another code for the error); a result is as good
     cN/row      Const      the number of the known hazard that the case stands for (equal numbers belong together)
 
 TensorFlow runs each case alone, in graph mode, its inputs fed through placeholders of unknown shape, on one CPU thread,
@@ -36,9 +36,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def families():
     """op name → function(op, r, n, fixed) that yields its cases."""
-    from cases import array_cases, image_cases, math_cases, nn_cases, string_cases
+    from cases import array_cases, image_cases, math_cases, nn_cases, pool_cases, special_cases, string_cases, text_cases
     table = {}
-    for module in (array_cases, math_cases, nn_cases, image_cases, string_cases):
+    for module in (array_cases, math_cases, special_cases, nn_cases, pool_cases, image_cases, string_cases, text_cases):
         for op, make in module.OPS.items():
             assert op not in table, op
             table[op] = make

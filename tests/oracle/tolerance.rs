@@ -40,7 +40,10 @@ const TABLE: &[(&[&str], Tolerance, Tolerance)] = &[
     (&["Inv", "Reciprocal"], of(2.0, 0.0), of(1.0, 0.0)),
     // One library function each.
     (
-        &["Exp", "Expm1", "Log", "Log1p", "Sin", "Cos", "Tanh", "Erf"],
+        &[
+            "Exp", "Expm1", "Log", "Log1p", "Sin", "Cos", "Tan", "Tanh", "Sinh", "Cosh", "Asin",
+            "Acos", "Atan", "Atan2", "Asinh", "Acosh", "Atanh", "Erf", "Erfc",
+        ],
         of(4.0, 0.0),
         of(1.0, 0.0),
     ),
@@ -53,7 +56,11 @@ const TABLE: &[(&[&str], Tolerance, Tolerance)] = &[
     (&["Softplus"], of(4.0, 0.0), of(8.0, 0.0)),
     // An exponential less 1.
     (&["Elu", "Selu"], of(8.0, 0.0), of(4.0, 0.0)),
-    (&["Lgamma", "Digamma"], of(8.0, 4.0), of(4.0, 4.0)),
+    (
+        &["Lgamma", "Digamma", "Polygamma"],
+        of(8.0, 4.0),
+        of(4.0, 4.0),
+    ),
     // Short formulas, whose steps may be fused.
     (
         &[
@@ -90,6 +97,9 @@ const TABLE: &[(&[&str], Tolerance, Tolerance)] = &[
             "Mean",
             "Prod",
             "AddN",
+            "AccumulateNV2",
+            "SegmentMean",
+            "Bincount",
             "Cumsum",
             "Cumprod",
             "SegmentSum",

@@ -54,7 +54,7 @@ fn reduce(input: &Tensor, axes: &Tensor, separator: &[u8], keep_dims: bool) -> R
         })?;
         if reduced.contains(&axis) {
             return Err(Error::invalid_argument(format!(
-                "Duplicate reduction dimension {axis}"
+                "Duplicate reduction dimension {a}"
             )));
         }
         reduced.push(axis);

@@ -463,7 +463,7 @@ fn bad_inputs() {
             "ReduceJoin",
             vec![one(square()), one([0i32, -2])],
             vec![],
-            "Duplicate reduction dimension 0",
+            "Duplicate reduction dimension -2",
         ),
         (
             0,

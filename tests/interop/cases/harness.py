@@ -146,7 +146,16 @@ def run(op, name, case, r):
         if not case.words:
             message = ""
         const(out, f"{name}/error", np.array(f"{code}: {message}".encode(), object))
+        if code in ("OutOfRange", "Internal"):
+            static()
         return out
+
+    def static():
+        with tf.Graph().as_default():
+            try:
+                tf1.import_graph_def(out, name="")
+            except ValueError as e:
+                const(out, f"{name}/static", np.array(_inference(e).encode(), object))
 
     graph = tf.Graph()
     with graph.as_default():
@@ -179,11 +188,7 @@ def run(op, name, case, r):
                 const(out, f"{name}/out{i}", x)
             if case.grad:
                 _gradients(session, name, this, ins, feeds, flat, results, r, out)
-    with tf.Graph().as_default():
-        try:
-            tf1.import_graph_def(out, name="")
-        except ValueError as e:
-            const(out, f"{name}/static", np.array(_inference(e).encode(), object))
+    static()
     return out
 
 

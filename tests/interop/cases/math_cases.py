@@ -347,7 +347,7 @@ def scan(name, r, n, fixed):
 
 
 # ------------------------------------------------------------------ segments
-@op("SegmentSum")
+@op("SegmentSum", "SegmentMean")
 def segment_sum(name, r, n, fixed):
     types = allowed(name)
     if fixed:
