@@ -4,6 +4,7 @@ mod bad_inputs;
 mod cifar10;
 mod examples;
 mod gradients;
+mod graph_defs;
 mod io;
 mod op_list;
 mod oracle;

@@ -16,7 +16,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use tensorloom::io::latest_checkpoint;
 use tensorloom::train::{
-    Coordinator, ExponentialMovingAverage, FileWriter, Saver, SaverOptions, start_queue_runners,
+    Coordinator, ExponentialMovingAverage, FileWriter, Saver, SaverOptions, meta_graph,
+    start_queue_runners,
 };
 use tensorloom::{Error, Graph, Result, Session, SessionOptions};
 
@@ -70,6 +71,9 @@ fn run(args: &EvalArgs) -> Result<()> {
     let saver = Saver::with_names(&g, entries, SaverOptions::default());
     let summary = g.merge_all_summaries();
     g.check()?;
+    if let Some(file) = &args.export_graph {
+        return meta_graph(&g, Some(&saver))?.write(file);
+    }
     let writer = FileWriter::new(&args.eval_dir, Some(&g))?;
     loop {
         match latest_checkpoint(&args.checkpoint_dir) {

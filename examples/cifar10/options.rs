@@ -64,6 +64,9 @@ pub struct TrainArgs {
     /// Use dense 1-hot labels, as the first release did; the numbers are the same
     #[arg(long)]
     pub dense_labels: bool,
+    /// Write the graph with its collections to FILE (.pbtxt, .meta or .json) and end
+    #[arg(long, value_name = "FILE")]
+    pub export_graph: Option<PathBuf>,
     /// Images in the queue before the first step, and at all times (fewer are mixed less well)
     #[arg(long, hide = true, default_value_t = min_queue_examples(EXAMPLES_PER_EPOCH), value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
     pub min_queue: i64,
@@ -122,6 +125,9 @@ pub struct EvalArgs {
     /// Evaluate once and end
     #[arg(long)]
     pub run_once: bool,
+    /// Write the graph with its collections to FILE (.pbtxt, .meta or .json) and end
+    #[arg(long, value_name = "FILE")]
+    pub export_graph: Option<PathBuf>,
     /// Threads that compute; 0 means one for each core
     #[arg(long, default_value_t = 0)]
     pub threads: usize,

@@ -15,7 +15,8 @@ use tensorloom::train::hooks::{
     CheckpointEvery, LogRecord, Logging, NanCheck, StopAtStep, SummaryEvery,
 };
 use tensorloom::train::{
-    Coordinator, FileWriter, Hook, Saver, TrainingLoop, start_queue_runner, start_queue_runners,
+    Coordinator, FileWriter, Hook, Saver, TrainingLoop, meta_graph, start_queue_runner,
+    start_queue_runners,
 };
 use tensorloom::{Error, Graph, NodeRef, Output, Result, Session, SessionOptions};
 
@@ -55,7 +56,6 @@ pub fn run(
         .map(|i| folder.join(format!("data_batch_{i}.bin")))
         .collect();
     data::check_files(&files)?;
-    let resume = prepare_train_dir(args)?;
     let input = InputOptions {
         files,
         batch_size: args.batch_size,
@@ -71,6 +71,10 @@ pub fn run(
     report(&g, &built, args.batch_size);
     let saver = Arc::new(Saver::new(&g));
     let init = g.init_op();
+    if let Some(file) = &args.export_graph {
+        return meta_graph(&g, Some(&saver))?.write(file);
+    }
+    let resume = prepare_train_dir(args)?;
     let options = SessionOptions {
         threads: args.threads,
         allow_soft_placement: true,

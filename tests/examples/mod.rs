@@ -65,6 +65,11 @@ fn run(dir: &Path, name: &str, args: &[&str]) -> Ended {
     start(dir, name, args).wait()
 }
 
+/// Runs an example, which must end well.
+pub fn run_example(dir: &Path, name: &str, args: &[&str]) {
+    run(dir, name, args).ok();
+}
+
 impl Running {
     /// What it has printed so far.
     fn printed(&self) -> String {
