@@ -192,6 +192,14 @@ impl Error {
         self.0.location
     }
 
+    /// Says that the node at fault is one of the function that `call` calls.
+    pub fn within(mut self, call: &str) -> Error {
+        let inner = Arc::make_mut(&mut self.0);
+        if let Some(node) = &mut inner.node {
+            *node = format!("{call}/{node}");
+        }
+        self
+    }
     /// Adds the node and its op type, unless a node is known already (the first place is the true one).
     pub fn at_node(mut self, node: impl Into<String>, op: impl Into<String>) -> Error {
         if self.0.node.is_none() {

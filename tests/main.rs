@@ -8,5 +8,6 @@ mod graph_defs;
 mod io;
 mod op_list;
 mod oracle;
+mod saved_models;
 mod tidy;
 mod train;

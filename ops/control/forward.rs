@@ -1,5 +1,6 @@
 //! What the ops that only pass their input on have in common.
 
+use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
 use crate::op::ShapeCtx;
 
@@ -20,6 +21,22 @@ pub(super) fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
         if let Some(h) = ctx.output_handles.get_mut(i) {
             h.clone_from(&handle);
         }
+    }
+    Ok(())
+}
+
+/// The outputs have the shapes that the attribute `output_shapes` tells, if it does.
+pub(super) fn output_shapes(ctx: &mut ShapeCtx<'_>) -> Result<()> {
+    let shapes = ctx.attrs.shapes("output_shapes")?.to_vec();
+    if !shapes.is_empty() && shapes.len() != ctx.outputs.len() {
+        return Err(Error::invalid_argument(format!(
+            "`output_shapes` must be the same length as num outputs ({} vs. {})",
+            shapes.len(),
+            ctx.outputs.len()
+        )));
+    }
+    for (i, shape) in shapes.into_iter().enumerate() {
+        ctx.set(i, shape);
     }
     Ok(())
 }

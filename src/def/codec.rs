@@ -259,6 +259,26 @@ impl Kept {
         }
         Ok(library)
     }
+
+    /// Replaces the content of the function library.
+    pub(super) fn set_library(&mut self, library: &[u8]) -> Result<()> {
+        let mut before = Vec::new();
+        if !library.is_empty() {
+            put_bytes(&mut before, 2, library);
+        }
+        if let Some(k) = self.get() {
+            let mut reader = Reader::new(&k.before);
+            while let Some(f) = reader.next_field()? {
+                if f.number != 2 {
+                    before.extend_from_slice(f.whole);
+                }
+            }
+        }
+        if !before.is_empty() || !self.is_empty() {
+            self.make().before = before;
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn delimited<'a>(f: &RawField<'a>) -> Result<&'a [u8]> {

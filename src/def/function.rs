@@ -1,11 +1,15 @@
 //! Functions of a graph's library.
 
-use super::codec::{delimited, read_node};
+use super::attr_codec::{nested, write_attr};
+use super::codec::{delimited, read_node, write_node};
+use super::kept::Spelled;
 use super::tensor::Budget;
 use super::{AttrValue, GraphDef, NodeDef};
 use crate::error::{Error, Result};
 use crate::proto::wire::Reader;
 use crate::proto::{self, schema};
+use prost::Message;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A function: a signature and a body. Inputs in the body are `arg`, `node:output:index` or `^node`.
@@ -23,6 +27,17 @@ pub struct FunctionDef {
     pub attr: BTreeMap<String, AttrValue>,
     /// Attributes of arguments, by index.
     pub arg_attr: BTreeMap<u32, BTreeMap<String, AttrValue>>,
+    /// What it was read from, written again as long as it means the same; leave it to `Default` for one of your own.
+    pub kept: Spelled,
+}
+
+/// The functions of a graph, and what else its library says.
+#[derive(Clone, Debug, Default)]
+pub struct FunctionLibrary {
+    /// The functions.
+    pub functions: Vec<FunctionDef>,
+    /// The gradients that the library declares, as whole fields.
+    pub others: Vec<u8>,
 }
 
 impl GraphDef {
@@ -31,16 +46,41 @@ impl GraphDef {
     /// # Errors
     /// `InvalidArgument` for a library that is malformed.
     pub fn functions(&self) -> Result<Vec<FunctionDef>> {
-        let library = self.kept.library()?;
-        let mut functions = Vec::new();
-        let mut reader = Reader::new(&library);
+        self.library().map(|l| l.functions)
+    }
+
+    /// The graph's library.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a library that is malformed.
+    pub fn library(&self) -> Result<FunctionLibrary> {
+        let bytes = self.kept.library()?;
+        let mut library = FunctionLibrary::default();
+        let mut reader = Reader::new(&bytes);
         let mut budget = Budget::new();
         while let Some(f) = reader.next_field()? {
-            if f.number == 1 {
-                functions.push(read_function(delimited(&f)?, &mut budget)?);
+            match f.number {
+                1 => library
+                    .functions
+                    .push(read_function(delimited(&f)?, &mut budget)?),
+                _ => library.others.extend_from_slice(f.whole),
             }
         }
-        Ok(functions)
+        Ok(library)
+    }
+
+    /// Gives the graph this library in place of the one it has.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for attributes that cannot be written.
+    pub fn set_library(&mut self, library: &FunctionLibrary) -> Result<()> {
+        let mut out = Vec::new();
+        for f in &library.functions {
+            let bytes = f.to_pb()?;
+            nested(&mut out, 1, |out| out.extend_from_slice(&bytes));
+        }
+        out.extend_from_slice(&library.others);
+        self.kept.set_library(&out)
     }
 
     /// From function to the function that computes its gradient, as the library says.
@@ -86,13 +126,62 @@ fn read_function(bytes: &[u8], budget: &mut Budget) -> Result<FunctionDef> {
             .into_iter()
             .map(|(k, v)| (k, attrs(v.attr)))
             .collect(),
+        kept: Spelled(bytes.to_vec()),
     })
+}
+
+fn attrs_to_proto(
+    attrs: &BTreeMap<String, AttrValue>,
+) -> Result<BTreeMap<String, proto::AttrValue>> {
+    attrs
+        .iter()
+        .map(|(k, v)| {
+            let mut bytes = Vec::new();
+            write_attr(&mut bytes, v);
+            Ok((k.clone(), proto::decode("AttrValue", &bytes)?))
+        })
+        .collect()
 }
 
 impl FunctionDef {
     /// The name.
     pub fn name(&self) -> &str {
         &self.signature.name
+    }
+
+    /// The wire form.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for attributes that cannot be written.
+    pub fn to_pb(&self) -> Result<Vec<u8>> {
+        if read_function(&self.kept.0, &mut Budget::new()).is_ok_and(|f| f == *self) {
+            return Ok(self.kept.0.clone());
+        }
+        // Field 1 comes before the nodes, which are field 3, and the others after them.
+        let first = proto::FunctionDef {
+            signature: Some(self.signature.clone()),
+            ..Default::default()
+        };
+        let last = proto::FunctionDef {
+            ret: self.ret.clone(),
+            control_ret: self.control_ret.clone(),
+            attr: attrs_to_proto(&self.attr)?,
+            arg_attr: self
+                .arg_attr
+                .iter()
+                .map(|(k, v)| {
+                    let attr = attrs_to_proto(v)?;
+                    Ok((*k, proto::function_def::ArgAttrs { attr }))
+                })
+                .collect::<Result<_>>()?,
+            ..Default::default()
+        };
+        let mut out = first.encode_to_vec();
+        for n in &self.node {
+            nested(&mut out, 3, |out| write_node(n, out));
+        }
+        out.extend_from_slice(&last.encode_to_vec());
+        Ok(out)
     }
 
     /// Whether the function is sound in itself: names unique, inputs and results known, attributes declared.
@@ -204,7 +293,8 @@ fn producer(input: &str) -> &str {
 ///
 /// # Errors
 /// `InvalidArgument` for the first of these that does not hold.
-pub fn check_functions(functions: &[FunctionDef]) -> Result<()> {
+pub fn check_functions<F: Borrow<FunctionDef>>(functions: &[F]) -> Result<()> {
+    let functions: Vec<&FunctionDef> = functions.iter().map(Borrow::borrow).collect();
     let mut index: HashMap<&str, usize> = HashMap::new();
     for (i, f) in functions.iter().enumerate() {
         f.check()?;

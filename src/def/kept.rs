@@ -29,6 +29,23 @@ pub(crate) struct SpelledVersions {
     pub(crate) raw: Vec<u8>,
 }
 
+/// Bytes that take no part in comparisons.
+#[derive(Clone, Default)]
+pub struct Spelled(pub(crate) Vec<u8>);
+
+impl PartialEq for Spelled {
+    /// Always true, as for [`Kept`].
+    fn eq(&self, _: &Spelled) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Spelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spelled({} bytes)", self.0.len())
+    }
+}
+
 impl Kept {
     /// Whether there is nothing beyond the fields.
     pub fn is_empty(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::GraphDef;
 use super::attr_codec::nested;
 use super::codec::{delimited, read_graph, write_graph};
+use super::kept::Spelled;
 use crate::error::{Error, Result};
 use crate::proto::fields::check_size;
 use crate::proto::schema::Message as Schema;
@@ -21,16 +22,6 @@ pub struct MetaGraphDef {
     pub meta: proto::MetaGraphDef,
     /// What `meta` was read from; written again as long as `meta` is still the same.
     kept: Spelled,
-}
-
-/// Bytes that take no part in comparisons.
-#[derive(Clone, Debug, Default)]
-struct Spelled(Vec<u8>);
-
-impl PartialEq for Spelled {
-    fn eq(&self, _: &Spelled) -> bool {
-        true
-    }
 }
 
 impl MetaGraphDef {

@@ -82,7 +82,7 @@ impl<'g> OpBuilder<'g> {
     /// Where the next argument is made: inside a name scope of the node's (unique) name, as TensorFlow does.
     fn operand_scope(&mut self, is_output: bool) -> Scope<'g> {
         let argument = self.args.len();
-        let schema = self.scope.graph().ops().schema(self.op);
+        let schema = self.scope.graph().schema(self.op);
         let name = schema.and_then(|s| s.inputs.get(argument).map(|a| a.name.clone()));
         if is_output || name.is_none() {
             return self.scope;
@@ -169,7 +169,7 @@ impl<'g> OpBuilder<'g> {
         let scope = self.scope;
         let graph = scope.graph();
         let data = scope.data();
-        let schema = graph.ops().schema(self.op).cloned().ok_or_else(|| {
+        let schema = graph.schema(self.op).ok_or_else(|| {
             Error::not_found(format!(
                 "Op type not registered '{}'. Make sure the Op and Kernel are registered in the binary running in this process.",
                 self.op

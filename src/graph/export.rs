@@ -66,10 +66,15 @@ impl Graph {
             producer: GRAPH_VERSION,
             ..VersionDef::default()
         };
-        Ok(GraphDef {
+        let mut def = GraphDef {
             node,
             versions,
             ..GraphDef::default()
-        })
+        };
+        let library = self.state().library.export();
+        if !(library.functions.is_empty() && library.others.is_empty()) {
+            def.set_library(&library)?;
+        }
+        Ok(def)
     }
 }

@@ -1,6 +1,7 @@
 //! A GraphDef brought into a graph: checked, ordered, typed, its shapes inferred.
 
 use super::build::{check_types, infer_shapes};
+use super::library::Library;
 use super::names::is_valid_node_name;
 use super::{Endpoint, Graph, Node, NodeId, Output, State};
 use crate::def::{AttrValue, GraphDef, InputRef, NodeDef, TypeRef};
@@ -9,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::op::{Attrs, OpLookup, check_attrs, signature};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 /// How to import.
 #[derive(Clone, Default)]
@@ -52,6 +54,10 @@ impl Graph {
             .collect();
         let ops = self.ops().clone();
         let mut s = self.state();
+        let mut library = s.library.clone();
+        if !def.kept.is_empty() {
+            Arc::make_mut(&mut library).add(def.library()?)?;
+        }
         if prefix.is_empty()
             && let Some(n) = def.node.iter().find(|n| s.by_name.contains_key(&n.name))
         {
@@ -67,6 +73,7 @@ impl Graph {
         }
         let import = Import {
             ops: &*ops,
+            library: &library,
             prefix: &prefix,
             plan: &plan,
             place: &place,
@@ -108,6 +115,7 @@ impl Graph {
                 s.nodes.add_edge(e.node.index(), n.id.index(), edge);
             }
         }
+        s.set_library(library);
         drop(s);
         options
             .return_elements
@@ -227,6 +235,7 @@ fn is_back_edge(from: &NodeDef, to: &NodeDef) -> bool {
 /// An import under way.
 struct Import<'a, 'g> {
     ops: &'a dyn OpLookup,
+    library: &'a Library,
     prefix: &'a str,
     plan: &'a Plan<'a>,
     /// The place in the graph of each node of the definition.
@@ -237,7 +246,8 @@ struct Import<'a, 'g> {
 
 impl Import<'_, '_> {
     fn node(&self, state: &State, def: &NodeDef) -> Result<Node> {
-        let schema = self.ops.schema(&def.op).cloned().ok_or_else(|| {
+        let called = || self.library.get(&def.op).map(|f| &f.schema);
+        let schema = self.ops.schema(&def.op).or_else(called).cloned().ok_or_else(|| {
             Error::not_found(format!(
                 "Op type not registered '{}'. Make sure the Op and Kernel are registered in the binary running in this process.",
                 def.op

@@ -7,6 +7,7 @@ mod constant;
 mod export;
 mod handles;
 mod import;
+mod library;
 mod names;
 mod node;
 mod scope;
@@ -16,6 +17,8 @@ pub use census::Census;
 pub use collections::{Item, QueueRunnerInfo, VariableInfo, keys};
 pub use handles::{NodeRef, Operand, Output};
 pub use import::ImportOptions;
+pub use library::Function;
+pub(crate) use library::Library;
 pub use node::{Endpoint, Node, NodeId};
 pub use scope::{Reuse, Scope};
 
@@ -44,6 +47,7 @@ pub struct Graph {
 pub(crate) struct State {
     pub(crate) nodes: DiGraph<Arc<Node>, Edge>,
     pub(crate) by_name: HashMap<String, NodeId>,
+    pub(crate) library: Arc<library::Library>,
     pub(crate) names: names::Names,
     pub(crate) scopes: Vec<ScopeData>,
     pub(crate) conds: Vec<CondContext>,
@@ -62,6 +66,7 @@ impl Graph {
         let state = State {
             nodes: DiGraph::new(),
             by_name: HashMap::new(),
+            library: Arc::default(),
             names: names::Names::default(),
             scopes: vec![ScopeData::default()],
             conds: Vec::new(),

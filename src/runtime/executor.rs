@@ -303,6 +303,7 @@ impl Run {
                 Ok(out)
             }
             Action::Switch => self.switch(n, &mut inputs),
+            Action::SwitchN => self.switch_n(n, &mut inputs),
             Action::Enter { .. } | Action::Exit | Action::NextIteration => {
                 let value = inputs.first_mut().and_then(Option::take);
                 Ok(std::iter::once(value).collect())
@@ -475,6 +476,29 @@ impl Run {
         } else {
             out.push(value);
             out.push(None);
+        }
+        Ok(out)
+    }
+
+    fn switch_n(
+        &self,
+        n: &super::plan::PlanNode,
+        inputs: &mut SmallVec<[Option<Value>; 3]>,
+    ) -> Result<Outputs> {
+        self.dereference(n, inputs)?;
+        let last = n.outputs.len().saturating_sub(1);
+        let chosen = match inputs.get(1) {
+            Some(Some(Value::Tensor(t))) if t.shape().is_scalar() => {
+                usize::try_from(t.to_scalar::<i32>()?).map_or(last, |i| i.min(last))
+            }
+            _ => {
+                return Err(Error::invalid_argument("The second input must be a scalar"));
+            }
+        };
+        let value = inputs.first_mut().and_then(Option::take);
+        let mut out: Outputs = std::iter::repeat_n(None, n.outputs.len()).collect();
+        if let Some(o) = out.get_mut(chosen) {
+            *o = value;
         }
         Ok(out)
     }

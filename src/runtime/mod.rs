@@ -3,6 +3,7 @@
 mod devices;
 mod executor;
 mod frames;
+mod functions;
 mod kernels;
 #[cfg(test)]
 mod loop_tests;

@@ -2,6 +2,7 @@
 
 use super::devices::DeviceSet;
 use super::find_kernel;
+use super::functions::{Calls, expand};
 use super::loops::{assign_frames, check_cycles};
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
@@ -76,6 +77,8 @@ pub(super) enum Action {
     Async(Arc<dyn AsyncKernel>),
     /// Gives its input to one of its outputs; the other is dead.
     Switch,
+    /// Gives its input to the output of that number, or to the last; the others are dead.
+    SwitchN,
     /// Gives the first live input; one at the head of a loop has only one input in each iteration.
     Merge { is_loop: bool },
     /// Brings a value into a loop.
@@ -91,7 +94,7 @@ pub(super) enum Action {
 /// Kernels by node: made once in a session, so that their state lasts.
 pub(super) type KernelCache = Mutex<HashMap<NodeId, AnyKernel>>;
 
-/// Compiles a run: prune, simplify, place, find kernels, lay out edges.
+/// Compiles a run: prune, replace calls by what they call, simplify, place, find kernels, lay out edges.
 ///
 /// # Errors
 /// What is wrong with the signature, a placement, or a kernel, with the node at fault.
@@ -100,22 +103,19 @@ pub(super) fn compile(
     registry: &Registry,
     devices: &DeviceSet,
     kernels: &KernelCache,
+    calls: &Calls,
     signature: &RunSignature,
     optimize: bool,
 ) -> Result<Executable> {
     graph.check()?;
     let all = graph.nodes();
     signature.check(graph, &all)?;
-    let mut needed: Vec<Draft> = prune(&all, signature).into_iter().map(Draft::new).collect();
+    let needed: Vec<Draft> = prune(&all, signature).into_iter().map(Draft::new).collect();
     let mut fetches = signature.fetches.clone();
+    let mut flat = signature.clone();
+    let mut needed = expand(graph, calls, needed, &mut fetches, &mut flat)?;
     if optimize {
-        simplify(
-            &mut needed,
-            signature,
-            &mut fetches,
-            registry,
-            devices.client(),
-        );
+        simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
     let mut place: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
     for (i, n) in needed.iter().enumerate() {
@@ -210,6 +210,7 @@ fn plan_node(
     });
     let action = match n.op.name.as_str() {
         "Switch" | "RefSwitch" => Action::Switch,
+        "_SwitchN" => Action::SwitchN,
         "Merge" | "RefMerge" => Action::Merge { is_loop: false },
         "ControlTrigger" => Action::ControlTrigger,
         _ if draft.constants.is_some() => {

@@ -2,6 +2,7 @@
 
 use super::devices::DeviceSet;
 use super::executor::{Caller, Run, Waiting};
+use super::functions::Calls;
 use super::plan::{Executable, KernelCache, compile};
 use super::prune::RunSignature;
 use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
@@ -84,6 +85,7 @@ struct Inner {
     pool: Arc<ThreadPool>,
     devices: DeviceSet,
     kernels: KernelCache,
+    calls: Calls,
     plans: Mutex<HashMap<RunSignature, (u64, Arc<Executable>)>>,
     steps: Mutex<Vec<Weak<Step>>>,
     closed: AtomicBool,
@@ -121,6 +123,7 @@ impl Session {
             pool,
             devices,
             kernels: KernelCache::default(),
+            calls: Calls::default(),
             plans: Mutex::default(),
             steps: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -252,6 +255,7 @@ impl Session {
             &inner.registry,
             &inner.devices,
             &inner.kernels,
+            &inner.calls,
             signature,
             inner.optimize,
         )?;

@@ -120,7 +120,7 @@ fn remove_identities(
             .is_none_or(|t| t.is_ref);
         let branches = matches!(
             from.op.name.as_str(),
-            "Switch" | "RefSwitch" | "Merge" | "RefMerge" | "Enter" | "Exit"
+            "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge" | "Enter" | "Exit"
         );
         let passes = matches!(
             n.op.name.as_str(),
@@ -162,6 +162,7 @@ fn is_pure(n: &Node) -> bool {
                 | "PlaceholderV2"
                 | "PlaceholderWithDefault"
                 | "Switch"
+                | "_SwitchN"
                 | "Merge"
                 | "Enter"
                 | "Exit"
@@ -296,7 +297,8 @@ fn is_large_constant(n: &Node) -> bool {
     matches!(n.attrs.0.get("value"), Some(AttrValue::Tensor(t)) if t.byte_size() > 4096)
 }
 
-fn remove_unneeded(
+/// Leaves only what fetches and targets need.
+pub(super) fn remove_unneeded(
     drafts: &mut Vec<Draft>,
     signature: &RunSignature,
     fetches: &[Endpoint],

@@ -1,0 +1,28 @@
+//! While, StatelessWhile: a function called as long as another one says so. The session compiles them to a loop.
+
+use super::forward;
+use crate::grad::Grad;
+use crate::op::{Flags, OpDef};
+use crate::registry::OpEntry;
+
+pub(crate) static WHILE: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "While(input:T) -> (output:T)",
+        attrs: "T:list(type)>=0; cond:func; body:func; output_shapes:list(shape)=[]; parallel_iterations:int=10",
+        flags: Flags::STATEFUL,
+        infer: forward::output_shapes,
+    },
+    grad: Grad::Missing,
+    kernels: &[],
+};
+
+pub(crate) static STATELESS_WHILE: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "StatelessWhile(input:T) -> (output:T)",
+        attrs: "T:list(type)>=0; cond:func; body:func; output_shapes:list(shape)=[]; parallel_iterations:int=10",
+        flags: Flags::PURE,
+        infer: forward::output_shapes,
+    },
+    grad: Grad::Missing,
+    kernels: &[],
+};
