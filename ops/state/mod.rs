@@ -48,6 +48,7 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &var_handle::ASSIGN_VARIABLE_OP,
     &var_handle::VARIABLE_SHAPE,
     &var_handle::DESTROY_RESOURCE_OP,
+    &var_handle::DISABLE_COPY_ON_READ,
     &variable_v2::VARIABLE,
     &variable_v2::VARIABLE_V2,
 ];

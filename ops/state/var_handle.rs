@@ -1,4 +1,4 @@
-//! VarHandleOp, ReadVariableOp, AssignVariableOp, VariableShape, DestroyResourceOp: variables behind handles.
+//! VarHandleOp, ReadVariableOp, AssignVariableOp, VariableShape, DestroyResourceOp, DisableCopyOnRead: variables behind handles.
 
 use super::handle;
 use crate::dtype::{DType, sets};
@@ -171,6 +171,22 @@ pub(crate) static DESTROY_RESOURCE_OP: OpEntry = OpEntry {
                 Err(e) if lenient && e.code() == Code::NotFound => Ok(()),
                 outcome => outcome,
             }
+        }))
+    })],
+};
+
+pub(crate) static DISABLE_COPY_ON_READ: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "DisableCopyOnRead(resource:resource) -> ()",
+        attrs: "",
+        flags: Flags::STATEFUL,
+        infer: |ctx| ctx.with_rank(0, 0).map(|_| ()),
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(&[], |_| {
+        // Reads share the buffer anyway; only the variable has to exist.
+        Ok(AnyKernel::cheap(|ctx: &mut OpContext<'_>| {
+            ctx.variable(0).map(|_| ())
         }))
     })],
 };

@@ -4,8 +4,11 @@ mod access;
 mod buffer;
 mod convert;
 mod display;
+mod variant;
 
 pub use buffer::{ALIGN, PoolStats, pool_stats, reset_pool_peak};
+
+pub use variant::{TensorList, Variant};
 
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
@@ -55,6 +58,7 @@ enum Storage {
     },
     Strings(Arc<Vec<Bytes>>),
     Handles(Arc<Vec<ResourceHandle>>),
+    Variants(Arc<Vec<Variant>>),
 }
 
 impl Tensor {
@@ -187,6 +191,7 @@ impl Tensor {
             Storage::Pod { .. } => self.elements() * self.dtype.size(),
             Storage::Strings(s) => s.iter().map(|s| s.len()).sum(),
             Storage::Handles(h) => h.len() * std::mem::size_of::<ResourceHandle>(),
+            Storage::Variants(v) => v.len() * std::mem::size_of::<Variant>(),
         }
     }
 
@@ -235,6 +240,7 @@ impl Tensor {
             },
             Storage::Strings(s) => Storage::Strings(Arc::new(s[start * row..end * row].to_vec())),
             Storage::Handles(h) => Storage::Handles(Arc::new(h[start * row..end * row].to_vec())),
+            Storage::Variants(v) => Storage::Variants(Arc::new(v[start * row..end * row].to_vec())),
         };
         Ok(Tensor {
             shape,

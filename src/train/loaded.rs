@@ -1,15 +1,16 @@
-//! SavedModels: a graph with its trained variables, run by signature.
+//! A SavedModel that is ready to run: by signature, with inputs and outputs by name.
 
+use super::{import_meta_graph, load_saved_model, signature_tensor};
 use crate::def::{MetaGraphDef, SavedModel as SavedModelDef, shape_from_proto, tensor_from_proto};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, ImportOptions};
-use crate::proto::{self, collection_def::Kind, tensor_info::Encoding};
+use crate::graph::Graph;
+use crate::proto;
 use crate::runtime::{Session, SessionOptions};
 use crate::shape::PartialShape;
 use crate::tensor::Tensor;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path};
+use std::path::Path;
 
 /// The signature that a model is asked by unless another one is named.
 pub const DEFAULT_SIGNATURE: &str = "serving_default";
@@ -23,7 +24,7 @@ const TRAIN_OP: &str = "__saved_model_train_op";
 pub struct SavedModel {
     session: Session,
     signatures: BTreeMap<String, Signature>,
-    meta: proto::MetaGraphDef,
+    meta: MetaGraphDef,
 }
 
 /// A computation of a model: its inputs and outputs by name.
@@ -71,10 +72,10 @@ impl SavedModel {
     ) -> Result<SavedModel> {
         let folder = folder.as_ref();
         let meta = choose(read(folder)?, tags)?;
-        meta.check()?;
         let graph = Graph::new();
-        graph.import(&meta.graph, &ImportOptions::default())?;
+        let saver = import_meta_graph(&graph, &meta)?;
         let session = Session::with_options(&graph, options)?;
+        load_saved_model(&session, &meta, saver.as_ref(), folder)?;
         let mut signatures = BTreeMap::new();
         for (name, s) in &meta.meta.signature_def {
             if name != INIT_OP && name != TRAIN_OP {
@@ -82,15 +83,11 @@ impl SavedModel {
                 signatures.insert(name.clone(), s);
             }
         }
-        let model = SavedModel {
+        Ok(SavedModel {
             session,
             signatures,
-            meta: meta.meta,
-        };
-        let assets = model.assets(folder)?;
-        model.restore(folder)?;
-        model.initialize(&assets)?;
-        Ok(model)
+            meta,
+        })
     }
 
     /// The graph.
@@ -105,8 +102,8 @@ impl SavedModel {
     pub fn signatures(&self) -> &BTreeMap<String, Signature> {
         &self.signatures
     }
-    /// What the file says besides the graph: collections, the saver, assets.
-    pub fn meta(&self) -> &proto::MetaGraphDef {
+    /// The definition that it was loaded from.
+    pub fn meta(&self) -> &MetaGraphDef {
         &self.meta
     }
 
@@ -150,7 +147,7 @@ impl SavedModel {
                     value.dtype()
                 )));
             }
-            if !spec.shape.is_compatible_with(value.shape()) {
+            if !spec.shape.accepts(value.shape()) {
                 return Err(Error::invalid_argument(format!(
                     "Input '{name}' has shape {} but a tensor of shape {} is provided",
                     spec.shape,
@@ -159,7 +156,11 @@ impl SavedModel {
             }
             values.insert(name.to_string(), value);
         }
-        let missing: Vec<&String> = s.inputs.keys().filter(|n| !values.contains_key(*n)).collect();
+        let missing: Vec<&String> = s
+            .inputs
+            .keys()
+            .filter(|n| !values.contains_key(*n))
+            .collect();
         if !missing.is_empty() {
             return Err(Error::invalid_argument(format!(
                 "Signature '{signature}' needs the inputs {}, which are not provided",
@@ -175,80 +176,6 @@ impl SavedModel {
         let out = self.session.run(feeds, fetches, ())?;
         Ok(s.outputs.keys().cloned().zip(out).collect())
     }
-
-    /// Runs the model's restore op on its variables, if it has any.
-    fn restore(&self, folder: &Path) -> Result<()> {
-        let prefix = folder.join("variables").join("variables");
-        let index = folder.join("variables").join("variables.index");
-        let Some(saver) = self.meta.saver_def.as_ref().filter(|_| index.exists()) else {
-            return Ok(());
-        };
-        let prefix = Tensor::string(prefix.to_string_lossy().as_bytes());
-        let feed = [(saver.filename_tensor_name.as_str(), prefix)];
-        let op = node_of(&saver.restore_op_name);
-        self.session
-            .run(feed, (), op)
-            .map(|_| ())
-            .map_err(|e| e.context("Restoring the variables: "))
-    }
-
-    fn initialize(&self, assets: &[(String, Tensor)]) -> Result<()> {
-        let Some(op) = self.init_op()? else {
-            return Ok(());
-        };
-        self.session
-            .run(assets, (), node_of(&op))
-            .map(|_| ())
-            .map_err(|e| e.context("Initializing the model: "))
-    }
-
-    /// The op that makes the model ready: by signature, or by collection.
-    fn init_op(&self) -> Result<Option<String>> {
-        if let Some(s) = self.meta.signature_def.get(INIT_OP) {
-            let name = s.outputs.get(INIT_OP).and_then(name_of);
-            return name.map(Some).ok_or_else(|| {
-                Error::invalid_argument(format!("Signature '{INIT_OP}' names no op"))
-            });
-        }
-        for key in ["saved_model_main_op", "legacy_init_op"] {
-            let Some(c) = self.meta.collection_def.get(key) else {
-                continue;
-            };
-            return match &c.kind {
-                Some(Kind::NodeList(l)) if l.value.len() == 1 => Ok(l.value.first().cloned()),
-                _ => Err(Error::invalid_argument(format!(
-                    "Expected exactly one op in collection '{key}'"
-                ))),
-            };
-        }
-        Ok(None)
-    }
-
-    /// The tensors that take the paths of the model's files.
-    fn assets(&self, folder: &Path) -> Result<Vec<(String, Tensor)>> {
-        let mut out = Vec::new();
-        for a in &self.meta.asset_file_def {
-            let mut parts = Path::new(&a.filename).components();
-            let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
-            if !plain || a.filename.contains(['/', '\\']) {
-                return Err(Error::invalid_argument(format!(
-                    "Asset file name '{}' is not a name within the model's folder",
-                    a.filename
-                )));
-            }
-            let tensor = a.tensor_info.as_ref().and_then(name_of).ok_or_else(|| {
-                Error::invalid_argument(format!("Asset '{}' has no tensor", a.filename))
-            })?;
-            let path = folder.join("assets").join(&a.filename);
-            out.push((tensor, Tensor::string(path.to_string_lossy().as_bytes())));
-        }
-        Ok(out)
-    }
-}
-
-/// A saver's or a collection's name of an op, which may be that of its output.
-fn node_of(name: &str) -> &str {
-    name.strip_suffix(":0").unwrap_or(name)
 }
 
 fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
@@ -261,7 +188,10 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
 
 fn read(folder: &Path) -> Result<SavedModelDef> {
     let at = |path: &Path, e: Error| e.context(format!("{}: ", path.display()));
-    let (binary, text) = (folder.join("saved_model.pb"), folder.join("saved_model.pbtxt"));
+    let (binary, text) = (
+        folder.join("saved_model.pb"),
+        folder.join("saved_model.pbtxt"),
+    );
     let model = if binary.exists() {
         let bytes = std::fs::read(&binary).map_err(|e| Error::io(&binary, &e))?;
         SavedModelDef::from_pb(&bytes).map_err(|e| at(&binary, e))?
@@ -291,11 +221,16 @@ fn choose(model: SavedModelDef, tags: &[&str]) -> Result<MetaGraphDef> {
         format!("{{ {} }}", list.join(" "))
     };
     let tags_of = |m: &MetaGraphDef| -> Vec<String> {
-        m.meta.meta_info_def.as_ref().map_or(Vec::new(), |i| i.tags.clone())
+        m.meta
+            .meta_info_def
+            .as_ref()
+            .map_or(Vec::new(), |i| i.tags.clone())
     };
     let all: Vec<Vec<String>> = model.meta_graphs.iter().map(tags_of).collect();
-    let sets: Vec<BTreeSet<&str>> =
-        all.iter().map(|t| t.iter().map(String::as_str).collect()).collect();
+    let sets: Vec<BTreeSet<&str>> = all
+        .iter()
+        .map(|t| t.iter().map(String::as_str).collect())
+        .collect();
     let found: Vec<usize> = (0..sets.len()).filter(|i| sets[*i] == wanted).collect();
     let available = || sets.iter().map(set).collect::<Vec<_>>().join(", ");
     match found[..] {
@@ -304,7 +239,11 @@ fn choose(model: SavedModelDef, tags: &[&str]) -> Result<MetaGraphDef> {
             set(&wanted),
             available()
         ))),
-        [one] => model.meta_graphs.into_iter().nth(one).ok_or_else(|| Error::internal("no such meta graph")),
+        [one] => model
+            .meta_graphs
+            .into_iter()
+            .nth(one)
+            .ok_or_else(|| Error::internal("no such meta graph")),
         _ => Err(Error::invalid_argument(format!(
             "{} meta graphs have the tags {}",
             found.len(),
@@ -313,17 +252,10 @@ fn choose(model: SavedModelDef, tags: &[&str]) -> Result<MetaGraphDef> {
     }
 }
 
-fn name_of(t: &proto::TensorInfo) -> Option<String> {
-    match &t.encoding {
-        Some(Encoding::Name(name)) if !name.is_empty() => Some(name.clone()),
-        _ => None,
-    }
-}
-
 fn tensor_spec(name: &str, t: &proto::TensorInfo) -> Result<TensorSpec> {
-    let tensor = name_of(t).ok_or_else(|| {
-        Error::unimplemented(format!("'{name}' is not one dense tensor"))
-    })?;
+    let tensor = signature_tensor(t)
+        .map_err(|e| e.context(format!("'{name}': ")))?
+        .to_string();
     let dtype = DType::from_number(t.dtype).ok_or_else(|| {
         Error::invalid_argument(format!("'{name}' has the invalid type {}", t.dtype))
     })?;
@@ -331,7 +263,11 @@ fn tensor_spec(name: &str, t: &proto::TensorInfo) -> Result<TensorSpec> {
         Some(s) => shape_from_proto(s)?,
         None => PartialShape::unknown(),
     };
-    Ok(TensorSpec { tensor, dtype, shape })
+    Ok(TensorSpec {
+        tensor,
+        dtype,
+        shape,
+    })
 }
 
 fn signature(s: &proto::SignatureDef) -> Result<Signature> {

@@ -7,6 +7,7 @@ mod import_meta;
 mod input;
 #[cfg(test)]
 mod input_tests;
+mod loaded;
 mod meta_graph;
 mod monitored;
 mod moving_average;
@@ -25,6 +26,7 @@ pub use input::{
     range_input_producer, shuffle_batch, shuffle_batch_join, slice_input_producer,
     string_input_producer,
 };
+pub use loaded::{DEFAULT_SIGNATURE, SERVE, SavedModel, Signature, TensorSpec};
 pub use meta_graph::{meta_graph, write_meta_graph, write_meta_graph_bytes};
 pub use monitored::TrainingLoop;
 pub use moving_average::{Averaged, ExponentialMovingAverage};

@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 /// Calls within calls beyond this depth are refused.
 const MAX_DEPTH: u32 = 500;
-/// A run may not grow to more nodes than this.
-const MAX_NODES: usize = 1 << 22;
+/// A run may not grow to more nodes than this (in tests to fewer, so that they are quick).
+const MAX_NODES: usize = if cfg!(test) { 1 << 14 } else { 1 << 20 };
 /// The numbers of nodes that come from calls begin here, far beyond those of any graph.
 const FIRST_ID: usize = 1 << 31;
 
