@@ -4,6 +4,7 @@ pub mod array;
 pub mod control;
 pub mod image;
 pub mod io;
+pub mod list;
 pub mod math;
 pub mod nn;
 pub mod queue;
@@ -24,6 +25,7 @@ static FAMILIES: &[&[&OpEntry]] = &[
     image::OPS,
     io::OPS,
     io::strings::OPS,
+    list::OPS,
     math::OPS,
     nn::OPS,
     queue::OPS,

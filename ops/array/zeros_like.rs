@@ -1,7 +1,7 @@
 //! ZerosLike: zeros (false, empty strings) of the input's shape and type.
 
 use super::zeros::filled_constant;
-use crate::dtype::sets::PODS_AND_STRING;
+use crate::dtype::{DType, sets::PODS_AND_STRING};
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
@@ -17,7 +17,12 @@ pub(crate) static ZEROS_LIKE: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("T", PODS_AND_STRING)], new)],
+    kernels: &[
+        KernelDef::cpu(&[("T", PODS_AND_STRING)], new),
+        KernelDef::cpu(&[("T", &[DType::Variant])], |_| {
+            Ok(AnyKernel::new(crate::ops::list::arithmetic::zeros_like))
+        }),
+    ],
 };
 
 fn new(_: &KernelInit<'_>) -> crate::Result<AnyKernel> {

@@ -3,6 +3,7 @@
 use super::elementwise::{BLOCK, CHUNK, Stage, blocks, for_type};
 use super::number::Number;
 use crate::device::cpu::{Disjoint, Loop, vectorized};
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::{Output, Scope};
@@ -23,8 +24,8 @@ pub(crate) static ADD_N: OpEntry = OpEntry {
     kernels: &kernels(),
 };
 
-/// The kernels of AddN, for all numbers.
-pub(crate) const fn kernels() -> [KernelDef; 14] {
+/// The kernels of AddN, for all numbers and for lists.
+pub(crate) const fn kernels() -> [KernelDef; 15] {
     [
         for_type::<f32>(new::<f32>),
         for_type::<f64>(new::<f64>),
@@ -40,6 +41,9 @@ pub(crate) const fn kernels() -> [KernelDef; 14] {
         for_type::<f16>(new::<f16>),
         for_type::<u32>(new::<u32>),
         for_type::<u64>(new::<u64>),
+        KernelDef::cpu(&[("T", &[DType::Variant])], |_| {
+            Ok(AnyKernel::new(crate::ops::list::arithmetic::add_n))
+        }),
     ]
 }
 

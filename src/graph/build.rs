@@ -64,6 +64,11 @@ impl<'g> OpBuilder<'g> {
         self.args.push(vec![x]);
         self
     }
+    /// The shape of the latest argument, as far as known.
+    pub fn latest_shape(&self) -> PartialShape {
+        let latest = self.args.last().and_then(|a| a.first());
+        latest.map(|o| o.shape()).unwrap_or_default()
+    }
     /// The element type of the latest argument.
     pub fn latest_dtype(&self) -> Option<DType> {
         Some(self.args.last()?.first()?.dtype())

@@ -7,6 +7,7 @@
 mod array;
 mod check;
 mod flow;
+mod lists;
 mod math;
 mod nn;
 
@@ -35,10 +36,14 @@ fn prevented_gradients_are_an_error() {
 }
 
 fn rows() -> Vec<Row> {
-    [math::rows(), array::rows(), nn::rows(), flow::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let families = [
+        math::rows(),
+        array::rows(),
+        nn::rows(),
+        flow::rows(),
+        lists::rows(),
+    ];
+    families.into_iter().flatten().collect()
 }
 
 #[test]

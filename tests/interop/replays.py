@@ -305,6 +305,84 @@ def image_builders():
                 fetches.append(tf.saturate_cast(x, to))
     yield "image_builders", g, [(feeds, fetches, [])] * 3
 
+
+# ------------------------------------------------------------------ lists of tensors
+def empty_list(dtype, shape=-1, most=-1):
+    return tf.raw_ops.EmptyTensorList(element_shape=tf.constant(shape, tf.int32), max_num_elements=most, element_dtype=dtype)
+
+
+@topic
+def tensor_lists():
+    raw = tf.raw_ops
+    with tf.Graph().as_default() as g:
+        fetches = []
+        for dtype in (tf.float32, tf.float64, tf.int32, tf.uint8, tf.bool, tf.string, tf.complex64, tf.float16):
+            rows = tf.strings.as_string(tf.reshape(tf.range(12), [4, 3])) if dtype == tf.string else tf.cast(tf.reshape(tf.range(12) % 7, [4, 3]), dtype)
+            a = raw.TensorListFromTensor(tensor=rows, element_shape=[3])
+            item = raw.TensorListGetItem(input_handle=a, index=2, element_shape=[-1], element_dtype=dtype)
+            b = raw.TensorListSetItem(input_handle=a, index=0, item=item)
+            b = raw.TensorListPushBack(input_handle=b, tensor=rows[1])
+            c, last = raw.TensorListPopBack(input_handle=b, element_shape=-1, element_dtype=dtype)
+            for handle in (a, b, c):
+                fetches += [raw.TensorListStack(input_handle=handle, element_shape=-1, element_dtype=dtype), raw.TensorListLength(input_handle=handle)]
+            d = raw.TensorListReserve(element_shape=[3], num_elements=3, element_dtype=dtype)
+            d = raw.TensorListSetItem(input_handle=d, index=1, item=last)
+            fetches += [raw.TensorListStack(input_handle=d, element_shape=[3], element_dtype=dtype, num_elements=3), item, last]
+            grown = raw.TensorListSetItem(input_handle=d, index=5, item=last, resize_if_index_out_of_bounds=True)
+            fetches.append(raw.TensorListStack(input_handle=grown, element_shape=[3], element_dtype=dtype))
+            fetches.append(raw.TensorListGetItem(input_handle=d, index=0, element_shape=[3], element_dtype=dtype))
+            fetches.append(raw.TensorListGather(input_handle=a, indices=[3, 0, 3], element_shape=-1, element_dtype=dtype))
+            fetches.append(raw.TensorListGather(input_handle=d, indices=[2, 1], element_shape=[3], element_dtype=dtype))
+            for size in (2, 6):
+                fetches.append(raw.TensorListStack(input_handle=raw.TensorListResize(input_handle=a, size=size), element_shape=[3], element_dtype=dtype))
+            e = raw.TensorListScatter(tensor=rows, indices=[4, 0, 2, 1], element_shape=[-1])
+            f = raw.TensorListScatterV2(tensor=rows, indices=[1, 0, 2, 3], element_shape=[3], num_elements=6)
+            h = raw.TensorListScatterIntoExistingList(input_handle=f, tensor=rows[:2], indices=[5, 1])
+            both = raw.TensorListConcatLists(input_a=a, input_b=h, element_dtype=dtype)
+            for handle in (e, f, h, both):
+                fetches.append(raw.TensorListStack(input_handle=handle, element_shape=[3], element_dtype=dtype))
+            split = raw.TensorListSplit(tensor=rows, element_shape=[-1, 3], lengths=tf.constant([1, 0, 3], tf.int64))
+            fetches += raw.TensorListConcat(input_handle=split, element_dtype=dtype)
+            fetches += raw.TensorListConcatV2(input_handle=split, element_shape=[-1, 3], leading_dims=tf.zeros([0], tf.int64), element_dtype=dtype)
+            gap = raw.TensorListReserve(element_shape=[-1, 3], num_elements=2, element_dtype=dtype)
+            gap = raw.TensorListSetItem(input_handle=gap, index=1, item=rows)
+            fetches += raw.TensorListConcatV2(input_handle=gap, element_shape=[-1, 3], leading_dims=tf.constant([2, 4], tf.int64), element_dtype=dtype)
+        for shape in ([], [2, -1], -1, [0, 3]):
+            for kind in (tf.int32, tf.int64):
+                fetches.append(raw.TensorListElementShape(input_handle=empty_list(tf.float32, shape), shape_type=kind))
+        fetches.append(raw.TensorListStack(input_handle=empty_list(tf.float32, [2, 0]), element_shape=-1, element_dtype=tf.float32))
+        x, y = tf.placeholder(tf.float32, [4, 2], name="x"), tf.placeholder(tf.float32, [2], name="y")
+        a = raw.TensorListPushBack(input_handle=raw.TensorListFromTensor(tensor=x, element_shape=[2]), tensor=y * y)
+        a = raw.TensorListSetItem(input_handle=a, index=1, item=tf.sin(y))
+        b, last = raw.TensorListPopBack(input_handle=a, element_shape=[2], element_dtype=tf.float32)
+        z = raw.TensorListStack(input_handle=b, element_shape=[2], element_dtype=tf.float32) * tf.reduce_sum(last)
+        z += 3.0 * raw.TensorListGetItem(input_handle=a, index=2, element_shape=[2], element_dtype=tf.float32)
+        z += raw.TensorListGather(input_handle=a, indices=[0, 0, 4, 1], element_shape=[2], element_dtype=tf.float32)
+        fetches += [z, *tf.gradients(z, [x, y])]
+        values = np.random.default_rng(5).standard_normal((5, 2)).astype(np.float32)
+    yield "tensor_lists", g, [({x: values[:4], y: values[4]}, fetches, [])]
+
+
+@topic
+def functional():
+    """Functions called by graphs of TensorFlow 1: If, While and Case that keep their own form."""
+    tf.enable_control_flow_v2()
+    with tf.Graph().as_default() as g:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        n = tf.placeholder(tf.int32, [], name="n")
+        v = tf.get_variable("v", initializer=[1.0, 2.0, 3.0], use_resource=True)
+        i, y = tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, tf.cond(i % 2 > 0, lambda: y * v, lambda: y + 1.0)), (0, x))
+        z = tf.switch_case(n, [lambda: x, lambda: x * v, lambda: tf.square(x)], default=lambda: tf.zeros_like(x))
+        with tf.control_dependencies([tf.cond(n > 2, lambda: v.assign_add([1.0, 1.0, 1.0]), lambda: v.read_value())]):
+            after = v.read_value()
+        init = v.initializer
+    value = np.array([0.5, -1.0, 2.0], np.float32)
+    runs = [({}, [], [init])] + [({x: value, n: np.int32(k)}, [i, y, z], []) for k in (0, 1, 2, 5)]
+    runs += [({n: np.int32(k)}, [after], []) for k in (0, 3, 4)]
+    yield "functional", g, runs
+    tf.disable_control_flow_v2()
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", default=os.path.join(HERE, "..", "data", "replays"))

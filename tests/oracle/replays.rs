@@ -122,6 +122,23 @@ fn training_graphs_of_tensorflow_train_the_same() {
 }
 
 #[test]
+fn lists_of_tensors_hold_what_tensorflow_puts_there() {
+    replay_all(
+        "replays",
+        &["tensor_lists"],
+        Tolerance {
+            ulps: 4.0,
+            scale: 4.0,
+        },
+    );
+}
+
+#[test]
+fn functions_are_called_as_tensorflow_calls_them() {
+    replay_all("replays", &["functional"], Tolerance::EXACT);
+}
+
+#[test]
 fn learning_rates_and_averages_follow_tensorflow() {
     let allowed = of_gradients("Sum", DType::F32);
     replay_all("replays", &["schedules", "moving_average_"], allowed);

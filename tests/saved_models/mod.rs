@@ -123,6 +123,22 @@ fn a_net_with_branches() {
     check("residual_net");
 }
 #[test]
+fn an_lstm() {
+    check("lstm");
+}
+#[test]
+fn grus_in_both_directions() {
+    check("gru");
+}
+#[test]
+fn an_embedding_with_a_mask() {
+    check("text");
+}
+#[test]
+fn control_flow_in_functions() {
+    check("control");
+}
+#[test]
 fn a_model_of_tensorflow_1_with_an_asset() {
     check("simple_save");
 }
