@@ -99,7 +99,7 @@ mod sigmoid_grad;
 mod sign;
 mod sin;
 mod sinh;
-mod special;
+pub(crate) mod special;
 mod sqrt;
 mod sqrt_grad;
 mod square;

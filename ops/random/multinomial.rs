@@ -1,7 +1,8 @@
-//! Multinomial: classes drawn by the exponentials of their logits.
+//! Multinomial, StatelessMultinomial: classes drawn by the exponentials of their logits.
 
 use super::distributions::uniform_f64;
 use super::generator::Generator;
+use super::stateless;
 use crate::device::cpu::Disjoint;
 use crate::device::cpu::try_parallel;
 use crate::dtype::{DType, Element, sets};
@@ -38,9 +39,43 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     Ok(())
 }
 
+pub(crate) static STATELESS_MULTINOMIAL: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "StatelessMultinomial(logits:T, num_samples:int32, seed:Tseed) -> (output:output_dtype)",
+        attrs: "T:type{realnumber}; Tseed:type{int32,int64}=int64; output_dtype:type{int32,int64}=int64",
+        flags: Flags::PURE,
+        infer: |ctx| {
+            stateless::infer_seed(ctx, 2)?;
+            infer(ctx)
+        },
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(
+        &[("T", sets::REALS), ("output_dtype", sets::INDEX)],
+        |init| {
+            kernel(
+                init,
+                |_| Ok(()),
+                |(), ctx, _| stateless::from_seed(ctx.input(2)?),
+            )
+        },
+    )],
+};
+
 fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
+    kernel(init, Generator::new, |generator, _, blocks| {
+        Ok(generator.reserve(blocks))
+    })
+}
+
+/// A kernel that draws from what `stream` gives for the blocks that it needs.
+fn kernel<S: Send + Sync + 'static>(
+    init: &KernelInit<'_>,
+    state: fn(&KernelInit<'_>) -> Result<S>,
+    stream: fn(&S, &OpContext<'_>, u64) -> Result<Philox>,
+) -> Result<AnyKernel> {
     let wide = init.attrs.dtype("output_dtype")? == DType::I64;
-    let generator = Generator::new(init)?;
+    let state = state(init)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let (logits, samples) = (ctx.input(0)?, ctx.input(1)?);
         let &[batch, classes] = logits.shape().dims() else {
@@ -67,10 +102,9 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
             )));
         }
         let shape = Shape::of(&[batch, samples])?;
-        let from = {
-            let padded = (samples as u64).div_ceil(4) * 4;
-            generator.reserve((batch as u64).wrapping_mul(padded).wrapping_mul(512))
-        };
+        let padded = (samples as u64).div_ceil(4) * 4;
+        let blocks = (batch as u64).wrapping_mul(padded).wrapping_mul(512);
+        let from = stream(&state, ctx, blocks)?;
         let logits = to_f64(logits)?;
         let call = Call {
             logits: &logits,
@@ -167,6 +201,25 @@ impl Call<'_> {
 }
 
 impl<'g> Scope<'g> {
+    /// As [`Scope::multinomial`], from a seed of two numbers: equal inputs draw equal classes (op
+    /// `StatelessMultinomial`).
+    #[track_caller]
+    pub fn stateless_multinomial(
+        self,
+        logits: impl Operand<'g>,
+        samples: impl Operand<'g>,
+        seed: impl Operand<'g>,
+    ) -> Output<'g> {
+        let s = self.composite("stateless_multinomial");
+        let logits = logits.operand(s.named("logits"), None);
+        s.op("StatelessMultinomial")
+            .input(logits)
+            .input_like(samples, DType::I32)
+            .input(seed)
+            .out()
+            .in_scope(self.unnamed())
+    }
+
     /// `samples` classes for each row of `logits` `[batch, classes]`, drawn with probabilities in proportion to
     /// the exponentials of the logits (op `Multinomial`).
     #[track_caller]

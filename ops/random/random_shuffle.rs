@@ -1,6 +1,7 @@
-//! RandomShuffle: the rows of a tensor in random order.
+//! RandomShuffle, StatelessShuffle: the rows of a tensor in random order.
 
 use super::generator::Generator;
+use super::stateless;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::grad::Grad;
@@ -8,7 +9,7 @@ use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, infer};
 use crate::registry::OpEntry;
-use crate::resource::Words;
+use crate::resource::{Philox, Words};
 use crate::tensor::{Bytes, Tensor};
 
 pub(crate) static RANDOM_SHUFFLE: OpEntry = OpEntry {
@@ -25,26 +26,53 @@ pub(crate) static RANDOM_SHUFFLE: OpEntry = OpEntry {
     )],
 };
 
+pub(crate) static STATELESS_SHUFFLE: OpEntry = OpEntry {
+    def: OpDef {
+        signature: "StatelessShuffle(value:T, key:uint64, counter:uint64, alg:int32) -> (output:T)",
+        attrs: "T:type",
+        flags: Flags::PURE,
+        infer: |ctx| {
+            stateless::infer_key(ctx, 1)?;
+            infer::unchanged(ctx)
+        },
+    },
+    grad: Grad::NotDifferentiable,
+    kernels: &[KernelDef::cpu(
+        &[("T", crate::dtype::sets::PODS_AND_STRING)],
+        |_| {
+            Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
+                let from = stateless::from_key(ctx, 1)?;
+                shuffle(ctx, |_| from)
+            }))
+        },
+    )],
+};
+
 fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let generator = Generator::new(init)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
-        let input = ctx.input(0)?;
-        let rows = input.shape().dim(0).unwrap_or(1);
-        if rows <= 1 || input.elements() <= 1 {
-            let input = ctx.take_input(0)?;
-            return ctx.set(0, input);
-        }
-        let mut words = Words::new(generator.reserve((rows as u64 - 1).div_ceil(4)));
-        let mut order: Vec<usize> = (0..rows).collect();
-        for i in 0..rows - 1 {
-            // As TensorFlow: 32 bits choose among what is left.
-            let left = (rows - i) as u64;
-            let j = i + (u64::from(words.word()) % left) as usize;
-            order.swap(i, j);
-        }
-        let out = reorder(input, &order)?;
-        ctx.set(0, out)
+        shuffle(ctx, |blocks| generator.reserve(blocks))
     }))
+}
+
+/// Shuffles the rows of input 0 with words from what `stream` gives for the blocks that it needs.
+fn shuffle(ctx: &mut OpContext<'_>, stream: impl FnOnce(u64) -> Philox) -> Result<()> {
+    let input = ctx.input(0)?;
+    let rows = input.shape().dim(0).unwrap_or(1);
+    if rows <= 1 || input.elements() <= 1 {
+        let input = ctx.take_input(0)?;
+        return ctx.set(0, input);
+    }
+    let mut words = Words::new(stream((rows as u64 - 1).div_ceil(4)));
+    let mut order: Vec<usize> = (0..rows).collect();
+    for i in 0..rows - 1 {
+        // As TensorFlow: 32 bits choose among what is left.
+        let left = (rows - i) as u64;
+        let j = i + (u64::from(words.word()) % left) as usize;
+        order.swap(i, j);
+    }
+    let out = reorder(input, &order)?;
+    ctx.set(0, out)
 }
 
 /// The rows in this order.

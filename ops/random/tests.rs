@@ -121,3 +121,120 @@ fn the_number_of_threads_does_not_matter() {
         assert!(one.iter().collect::<std::collections::HashSet<_>>().len() > 60_000);
     }
 }
+
+#[test]
+fn bad_inputs_are_refused() {
+    use crate::Shape;
+    use crate::ops::testing::{Bad, refuse};
+    let ints = |v: &[i32]| Tensor::from(v.to_vec());
+    let none = |dtype| Tensor::zeros(dtype, Shape::of(&[0]).unwrap()).unwrap();
+    let (seed, two) = (ints(&[1, 2]), ints(&[2]));
+    let (key, counter) = (Tensor::from([1u64]), Tensor::from([1u64, 2]));
+    let (one, minus) = (Tensor::from(1.0f32), Tensor::from(-1.0f32));
+    let infinite = [f32::NEG_INFINITY, f32::INFINITY].map(Tensor::from);
+    let uniform_v2 = |key: &Tensor, counter: &Tensor, alg: i32, message| {
+        let args = [two.clone(), key.clone(), counter.clone(), alg.into()];
+        Bad::new(0, "StatelessRandomUniformV2", &args, message)
+    };
+    let bounded = |shape: &Tensor, parameters: [&Tensor; 4], message| {
+        let mut args = vec![shape.clone()];
+        args.extend(parameters.map(Tensor::clone));
+        Bad::new(0, "ParameterizedTruncatedNormal", &args, message).attr("seed", 1i64)
+    };
+    let rate = |v: f32| [two.clone(), Tensor::from([v])];
+    refuse(vec![
+        Bad::new(
+            0,
+            "StatelessRandomUniform",
+            &[two.clone(), ints(&[1, 2, 3])],
+            "seed must have shape [2], not [3]",
+        ),
+        Bad::new(
+            0,
+            "StatelessRandomNormal",
+            &[ints(&[-2]), seed.clone()],
+            "must be >= 0",
+        ),
+        Bad::new(
+            0,
+            "StatelessRandomGetKeyCounter",
+            &[ints(&[1])],
+            "seed must have shape [2], not [1]",
+        ),
+        uniform_v2(&counter, &counter, 1, "key must have shape [1], not [2]"),
+        uniform_v2(
+            &key,
+            &key,
+            1,
+            "counter must be a vector with length at least 2",
+        ),
+        uniform_v2(&key, &counter, 2, "Unsupported algorithm id: 2"),
+        Bad::new(
+            0,
+            "StatelessRandomUniformInt",
+            &[two.clone(), seed.clone(), 3i32.into(), 2i32.into()],
+            "Need minval < maxval, got 3 >= 2",
+        ),
+        bounded(&two, [&one, &minus, &minus, &one], "Invalid parameters"),
+        bounded(
+            &two,
+            [&one, &one, &infinite[0], &infinite[1]],
+            "Invalid parameters",
+        ),
+        bounded(
+            &none(DType::I32),
+            [&one, &one, &minus, &one],
+            "Shape tensor must not be empty",
+        ),
+        bounded(
+            &two,
+            [&Tensor::from([1.0f32; 3]), &one, &minus, &one],
+            "Input means should have length 1 or shape[0]",
+        ),
+        Bad::new(134, "RandomPoissonV2", &rate(f32::NAN), "must not be NaN"),
+        Bad::new(
+            134,
+            "RandomGamma",
+            &[2i32.into(), one.clone()],
+            "shape must be a vector",
+        ),
+        Bad::new(
+            134,
+            "StatelessRandomGammaV2",
+            &[two.clone(), seed.clone(), Tensor::from([1.0f32; 3])],
+            "must end with broadcasted shape",
+        ),
+    ]);
+    // Nothing is drawn for no parameters.
+    let none = crate::ops::testing::run("RandomGamma", &[two, none(DType::F32)], &[]).unwrap();
+    assert_eq!(none[0].shape().dims(), [2, 0]);
+}
+
+#[test]
+fn crops_lie_within_the_image() {
+    let image = Tensor::from_vec(&[3, 4, 1], (0..12u8).collect()).unwrap();
+    let crop = op(
+        "RandomCrop",
+        &[DType::U8, DType::I64],
+        &[("seed", 1i64.into())],
+        1,
+    );
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..50 {
+        let args = vec![
+            Value::Tensor(image.clone()),
+            Value::Tensor(Tensor::from([2i64, 3])),
+        ];
+        let Value::Tensor(part) = crop.run(args).unwrap().remove(0) else {
+            panic!("a random op gave a reference")
+        };
+        let part = part.data::<u8>().unwrap().to_vec();
+        let first = part[0];
+        assert_eq!(part, [0, 1, 2, 4, 5, 6].map(|x| first + x));
+        seen.insert(first);
+    }
+    assert_eq!(seen, [0, 1, 4, 5].into());
+    let large = vec![Value::Tensor(image), Value::Tensor(Tensor::from([4i64, 3]))];
+    let e = crop.run(large).err().unwrap();
+    assert_eq!(e.code(), crate::Code::FailedPrecondition);
+}

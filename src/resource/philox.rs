@@ -35,6 +35,28 @@ impl Philox {
         }
     }
 
+    /// The generator with this key and the whole counter (its lower half first), as stateless random ops give them.
+    pub fn with_counter(key: u64, counter: [u64; 2]) -> Philox {
+        Philox {
+            counter: u128::from(counter[0]) | u128::from(counter[1]) << 64,
+            key: [key as u32, (key >> 32) as u32],
+        }
+    }
+
+    /// The generator that stateless random ops make from their seed: both numbers are mixed first, so that it does
+    /// not matter which of them varies.
+    pub fn from_stateless_seed(seed: [u64; 2]) -> Philox {
+        let [a, b, c, d] = Philox::with_counter(0x0246_1e29_3ec8_f720, seed).at(0);
+        let double = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        Philox::with_counter(double(a, b), [0, double(c, d)])
+    }
+
+    /// The key and the counter (its lower half first).
+    pub fn parts(&self) -> (u64, [u64; 2]) {
+        let key = u64::from(self.key[0]) | u64::from(self.key[1]) << 32;
+        (key, [self.counter as u64, (self.counter >> 64) as u64])
+    }
+
     /// The next block of four words.
     #[inline]
     #[allow(clippy::should_implement_trait)]
@@ -144,6 +166,15 @@ mod tests {
         assert_eq!(p.next(), second);
         p.skip(1022);
         assert_eq!(p.next()[0], 0xcda7_1dfa);
+    }
+
+    #[test]
+    fn stateless_seeds_are_mixed_as_in_tensorflow() {
+        let p = Philox::from_stateless_seed([3, -4i64 as u64]);
+        let (key, counter) = p.parts();
+        assert_eq!(key, 8_496_633_186_236_937_083);
+        assert_eq!(counter, [0, 10_170_721_048_406_114_738]);
+        assert_eq!(Philox::with_counter(key, counter), p);
     }
 
     #[test]

@@ -11,7 +11,7 @@ its Const nodes say what a session did, run after run.
 A reader imports the graph, makes one session, does the runs in order of K and compares each fetched value.
 Sessions ran on one CPU thread, without oneDNN and without graph rewriting.
 
-    replays.py [--out DIR] [--only NAME,NAME]
+    replays.py [--out DIR] [--only NAME,NAME] [--seed N]
 """
 import argparse
 import gzip
@@ -30,6 +30,7 @@ tf.disable_v2_behavior()
 tf.logging.set_verbosity(tf.logging.ERROR)
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOPICS = {}
+SEED = 1
 
 
 def topic(f):
@@ -87,6 +88,110 @@ def random_streams():
                     logits = tf.constant([[0.1, 2.0, -1.0, 0.5], [3.0, -np.inf, 0.0, 3.0]], d)
                     add(tf.raw_ops.Multinomial(logits=logits, num_samples=7, seed=s, seed2=s2, output_dtype=o))
     yield "random_streams", g, [({}, fetches, [])] * 3
+
+
+def draw_calls(r):
+    """One call of each random op beside those above, with random types, shapes, parameters and seeds: lists of tensors."""
+    raw = tf.raw_ops
+    pick = lambda *xs: xs[r.integers(len(xs))]
+    shape = lambda: [int(x) for x in r.integers(0, 7, r.integers(0, 4))]
+    as_shape = lambda s: tf.constant(s, pick(tf.int32, tf.int64), shape=[len(s)])
+    state = {"seed": int(r.integers(-2**62, 2**62)), "seed2": int(r.integers(1, 2**62))}
+    seed = tf.constant(r.integers(-2**31, 2**31, 2), pick(tf.int32, tf.int64))
+    wide = tf.constant(r.integers(-2**63, 2**63 - 1, 2), tf.int64)
+    floats = pick(tf.float16, tf.bfloat16, tf.float32, tf.float64)
+    key, counter = raw.StatelessRandomGetKeyCounter(seed=wide)
+    alg = pick(tf.constant(1), tf.constant(3), raw.StatelessRandomGetAlg())
+    v2 = {"key": key, "counter": counter, "alg": alg}
+    yield list(raw.StatelessRandomGetKeyCounterAlg(seed=seed)) + [key, counter, raw.StatelessRandomGetAlg()]
+    for op in ("StatelessRandomUniform", "StatelessRandomNormal", "StatelessTruncatedNormal"):
+        s = as_shape(shape())
+        yield [getattr(raw, op)(shape=s, seed=seed, dtype=floats), getattr(raw, op + "V2")(shape=s, dtype=floats, **v2)]
+    for d in (tf.int32, tf.int64):
+        lo, hi = sorted(int(x) for x in r.integers(d.min, d.max, 2) >> r.integers(0, 30))
+        low, high = tf.constant(lo, d), tf.constant(hi + 1, d)
+        s = as_shape(shape())
+        yield [raw.StatelessRandomUniformInt(shape=s, seed=seed, minval=low, maxval=high),
+               raw.StatelessRandomUniformIntV2(shape=s, minval=low, maxval=high, **v2)]
+    for d in (tf.int32, tf.int64, tf.uint32, tf.uint64):
+        s = as_shape(shape())
+        yield [raw.StatelessRandomUniformFullInt(shape=s, seed=wide, dtype=d), raw.StatelessRandomUniformFullIntV2(shape=s, dtype=d, **v2)]
+    logits = tf.constant(r.normal(size=(r.integers(1, 5), r.integers(1, 9))) * 3, floats)
+    yield [raw.StatelessMultinomial(logits=logits, num_samples=int(r.integers(0, 20)), seed=seed, output_dtype=pick(tf.int32, tf.int64)),
+           raw.Multinomial(logits=logits, num_samples=int(r.integers(0, 20)), output_dtype=pick(tf.int32, tf.int64), **state)]
+    for s in ([], [0], [1], [int(r.integers(2, 40))], [int(r.integers(2, 9)), 3]):
+        value = tf.reshape(tf.range(int(np.prod(s))), s)
+        value = pick(lambda v: v, tf.as_string, lambda v: tf.cast(v, tf.complex64), lambda v: v > 2)(value)
+        yield [raw.StatelessShuffle(value=value, **v2), raw.RandomShuffle(value=value, **state)]
+    for d in (tf.float16, tf.float32, tf.float64):
+        alpha = tf.constant(np.exp(r.normal(size=shape()[:2]) * 2), d)
+        s = as_shape(shape()[:2])
+        whole = tf.concat([s, tf.shape(alpha, out_type=s.dtype)], 0)
+        yield [raw.RandomGamma(shape=s, alpha=alpha, **state), raw.RandomGamma(shape=s, alpha=tf.constant(1, d), **state),
+               raw.StatelessRandomGammaV2(shape=whole, seed=seed, alpha=alpha), raw.StatelessRandomGammaV3(shape=whole, alpha=alpha, **v2)]
+    for rates in (tf.float16, tf.float32, tf.float64, tf.int32, tf.int64):
+        d = pick(tf.float16, tf.float32, tf.float64, tf.int32, tf.int64)
+        rate = tf.constant(np.exp(r.normal(size=shape()[:2]) * 2 + 1), rates)
+        s = as_shape(shape()[:2])
+        whole = tf.concat([s, tf.shape(rate, out_type=s.dtype)], 0)
+        yield [raw.RandomPoissonV2(shape=s, rate=rate, dtype=d, **state), raw.StatelessRandomPoisson(shape=whole, seed=seed, lam=rate, dtype=d)]
+        yield [raw.RandomPoissonV2(shape=s, rate=tf.constant([0.0, np.inf, -1.0]), dtype=d, **state)]
+    for d in (tf.float16, tf.float32, tf.float64):
+        rows = int(r.integers(1, 5))
+        for size, number in (([rows] + shape()[:1], lambda: r.normal(size=pick((), (1,), (rows,)))), ([int(r.integers(0, 300))], r.normal)):
+            mean, deviation = number(), np.exp(number())
+            kind = int(r.integers(4))
+            low = -np.inf if kind == 0 else mean + deviation * (4 if kind == 3 else number() - 2)
+            high = np.inf if kind == 1 else (low if kind else mean) + deviation * np.exp(number())
+            yield [raw.ParameterizedTruncatedNormal(shape=as_shape(size), means=tf.constant(mean, d), stdevs=tf.constant(deviation, d),
+                                                    minvals=tf.constant(low, d), maxvals=tf.constant(high, d), **state)]
+    image = tf.constant(r.integers(0, 100, (int(r.integers(1, 9)), int(r.integers(1, 9)), int(r.integers(0, 4)))), pick(tf.uint8, tf.int64, tf.float32))
+    size = tf.constant([int(r.integers(0, n + 1)) for n in image.shape[:2]], tf.int64)
+    yield [old_op("RandomCrop", 7, [image, size], T=image.dtype, **state)]
+    rate = tf.constant(np.exp(r.normal(size=3) * 2 + 1), pick(tf.float16, tf.float32, tf.float64))
+    yield [old_op("RandomPoisson", 24, [as_shape([4]), rate], S=None, dtype=rate.dtype, **state)]
+
+
+def old_op(op, producer, inputs, **attrs):
+    """A node of an op that only graphs of older producers may hold."""
+    data = tf.GraphDef()
+    data.versions.producer = producer
+    node = data.node.add(name=op, op=op, input=[f"in{i}" for i in range(len(inputs))])
+    for key, value in attrs.items():
+        if isinstance(value, int):
+            node.attr[key].i = value
+        else:
+            node.attr[key].type = (value or inputs[0].dtype).as_datatype_enum
+    for i, t in enumerate(inputs):
+        p = data.node.add(name=f"in{i}", op="Placeholder")
+        p.attr["dtype"].type = t.dtype.as_datatype_enum
+    return tf.import_graph_def(data, {f"in{i}": t for i, t in enumerate(inputs)}, [f"{op}:0"], name=op)[0]
+
+
+@topic
+def random_draws():
+    """Every other random op, at random; --seed makes other calls."""
+    for k in range(4):
+        with tf.Graph().as_default() as g:
+            fetches = []
+            for tensors in draw_calls(np.random.default_rng([SEED, k])):
+                fetches += [tf.cast(t, tf.float32) if t.dtype == tf.bfloat16 else t for t in tensors]
+        yield f"random_draws_{k}", g, [({}, fetches, [])] * 2
+
+
+@topic
+def random_gamma_gradients():
+    with tf.Graph().as_default() as g:
+        alphas, fetches = [], []
+        for d in (tf.float32, tf.float64):
+            a = tf.placeholder(d, [3, None])
+            alphas.append(a)
+            samples = tf.random_gamma([5, 2], a, dtype=d, seed=4)
+            stateless = tf.random.stateless_gamma(tf.concat([[4], tf.shape(a)], 0), [3, 7], a, dtype=d)
+            fetches += [samples, stateless] + tf.gradients([samples, stateless], a)
+            fetches.append(tf.raw_ops.RandomGammaGrad(alpha=tf.constant([[1e-3], [0.5], [1.0], [7.0], [300.0]], d), sample=tf.constant([0, 1e-4, 0.3, 1, 4, 90, 310], d)))
+    value = np.array([[0.1, 1.0], [2.5, 30.0], [0.7, 400.0]])
+    yield "random_gamma_gradients", g, [({a: value for a in alphas}, fetches, [])] * 2
 
 
 @topic
@@ -387,7 +492,9 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", default=os.path.join(HERE, "..", "data", "replays"))
     p.add_argument("--only", default="")
+    p.add_argument("--seed", type=int, default=SEED, help="of the calls in random_draws")
     args = p.parse_args()
+    globals()["SEED"] = args.seed
     os.makedirs(args.out, exist_ok=True)
     for name, make in TOPICS.items():
         if not args.only or name in args.only.split(","):
