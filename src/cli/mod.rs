@@ -1,10 +1,17 @@
 //! The `tensorloom` command: its subcommands, one file each, and how it ends.
 
+#[allow(dead_code)]
+mod array_text;
 mod completions;
 mod convert;
 mod devices;
 #[allow(dead_code)]
+mod edges;
+#[allow(dead_code)]
 mod graph_file;
+mod inspect;
+#[allow(dead_code)]
+mod lenient;
 mod ops;
 #[allow(dead_code)]
 mod output;
@@ -35,6 +42,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Inspect(inspect::Args),
     Convert(convert::Args),
     Devices(devices::Args),
     Ops(ops::Args),
@@ -44,6 +52,7 @@ enum Command {
 impl Command {
     fn run(&self, out: &mut Out) -> Done<ExitCode> {
         match self {
+            Command::Inspect(a) => a.run(out),
             Command::Convert(a) => a.run(),
             Command::Devices(a) => a.run(out),
             Command::Ops(a) => a.run(out),

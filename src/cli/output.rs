@@ -153,6 +153,19 @@ pub(super) fn progress(line: impl FnOnce() -> String) {
     }
 }
 
+/// A number with commas between groups of three digits.
+pub(super) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
 /// The name of a type as Python has it: `float32` where op signatures say `float`.
 pub(super) fn dtype_name(d: DType) -> &'static str {
     match d {

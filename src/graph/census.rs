@@ -1,6 +1,7 @@
 //! What a graph consists of: nodes, learnable parameters, multiply-adds.
 
 use super::{Graph, Node, NodeId, keys};
+use crate::shape::Shape;
 use std::sync::Arc;
 
 /// Figures of a graph, or of the part that some nodes need.
@@ -10,6 +11,8 @@ pub struct Census {
     pub nodes: usize,
     /// Multiplications with an addition in convolutions and matrix products of known shapes, for one run.
     pub multiply_adds: u64,
+    /// Convolutions and matrix products whose shapes are not known, left out of the count.
+    pub unknown: usize,
 }
 
 impl Graph {
@@ -29,9 +32,10 @@ impl Graph {
             }
             let n = &nodes[id.number()];
             census.nodes += 1;
-            census.multiply_adds = census
-                .multiply_adds
-                .saturating_add(multiply_adds(n, &nodes).unwrap_or(0));
+            match multiply_adds(n, &nodes) {
+                Some(count) => census.multiply_adds = census.multiply_adds.saturating_add(count),
+                None => census.unknown += 1,
+            }
             stack.extend(
                 n.inputs
                     .iter()
@@ -49,8 +53,9 @@ impl Graph {
     }
 }
 
+/// Those of one node; `None` when its shapes are not known.
 fn multiply_adds(n: &Arc<Node>, nodes: &[Arc<Node>]) -> Option<u64> {
-    let shape = |i: usize| {
+    let input = |i: usize| {
         let e = n.inputs.get(i)?;
         nodes
             .get(e.node.number())?
@@ -58,18 +63,28 @@ fn multiply_adds(n: &Arc<Node>, nodes: &[Arc<Node>]) -> Option<u64> {
             .get(e.port as usize)?
             .to_shape()
     };
+    let output = || n.shapes.first()?.to_shape();
     let product = |a: usize, b: usize| (a as u64).checked_mul(b as u64);
+    // Each element of a convolution's result sums over one filter's cells; gradients take the same products.
+    let cells = |filter: &Shape, axes: usize| filter.product(0..axes.min(filter.rank()));
     match n.op.name.as_str() {
-        "Conv2D" => {
-            // Each output element sums over one filter's cells.
-            let (filter, out) = (shape(1)?, n.shapes.first()?.to_shape()?);
-            product(out.elements(), filter.product(0..3.min(filter.rank())))
+        "Conv2D" => product(output()?.elements(), cells(&input(1)?, 3)),
+        "Conv2DBackpropInput" => product(input(2)?.elements(), cells(&input(1)?, 3)),
+        "Conv2DBackpropFilter" => product(input(2)?.elements(), cells(&output()?, 3)),
+        "DepthwiseConv2dNative" => product(output()?.elements(), cells(&input(1)?, 2)),
+        "DepthwiseConv2dNativeBackpropInput" => product(input(2)?.elements(), cells(&input(1)?, 2)),
+        "DepthwiseConv2dNativeBackpropFilter" => {
+            product(input(2)?.elements(), cells(&output()?, 2))
         }
         "MatMul" => {
-            let (a, out) = (shape(0)?, n.shapes.first()?.to_shape()?);
-            let inner = a.dim(usize::from(!n.attrs.bool("transpose_a").ok()?))?;
-            product(out.elements(), inner)
+            let inner = input(0)?.dim(usize::from(!n.attrs.bool("transpose_a").ok()?))?;
+            product(output()?.elements(), inner)
         }
-        _ => None,
+        "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3" => {
+            let a = input(0)?;
+            let back = if n.attrs.bool("adj_x").ok()? { 2 } else { 1 };
+            product(output()?.elements(), a.dim(a.rank().checked_sub(back)?)?)
+        }
+        _ => Some(0),
     }
 }
