@@ -14,11 +14,13 @@ pub mod conv_attrs;
 pub mod conv_geometry;
 #[cfg(test)]
 mod conv_tests;
+mod depthwise_conv2d;
 pub mod direct_conv;
 pub mod direct_conv_grad;
 mod elu;
 mod elu_grad;
 pub(crate) mod forwarding;
+pub(crate) mod fused_batch_norm;
 mod in_top_k;
 mod l2_loss;
 pub(crate) mod layout;
@@ -58,6 +60,7 @@ pub mod unfold;
 pub mod window;
 
 pub use composites::DropoutOptions;
+pub use fused_batch_norm::BatchNormOptions;
 pub use lrn::LrnAttrs;
 
 use crate::registry::OpEntry;
@@ -74,8 +77,17 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &conv2d::CONV2D,
     &conv2d_backprop_filter::CONV2D_BACKPROP_FILTER,
     &conv2d_backprop_input::CONV2D_BACKPROP_INPUT,
+    &depthwise_conv2d::DEPTHWISE_CONV2D_NATIVE,
+    &depthwise_conv2d::DEPTHWISE_CONV2D_NATIVE_BACKPROP_FILTER,
+    &depthwise_conv2d::DEPTHWISE_CONV2D_NATIVE_BACKPROP_INPUT,
     &elu::ELU,
     &elu_grad::ELU_GRAD,
+    &fused_batch_norm::FUSED_BATCH_NORM,
+    &fused_batch_norm::FUSED_BATCH_NORM_GRAD,
+    &fused_batch_norm::FUSED_BATCH_NORM_GRAD_V2,
+    &fused_batch_norm::FUSED_BATCH_NORM_GRAD_V3,
+    &fused_batch_norm::FUSED_BATCH_NORM_V2,
+    &fused_batch_norm::FUSED_BATCH_NORM_V3,
     &in_top_k::IN_TOP_K,
     &in_top_k::IN_TOP_K_V2,
     &leaky_relu::LEAKY_RELU,

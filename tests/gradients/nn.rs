@@ -12,6 +12,8 @@ pub fn rows() -> Vec<Row> {
     rows.extend(layers());
     rows.extend(losses());
     rows.extend(convolutions());
+    rows.extend(depthwise());
+    rows.extend(batch_norm());
     rows.extend(pooling());
     rows
 }
@@ -220,6 +222,69 @@ fn convolutions() -> Vec<Row> {
             let sizes = s.constant([3i32, 3, 2, 2]);
             node(s, "Conv2DBackpropFilter", &[x[0], sizes, x[1]], &attrs())
         }));
+    }
+    rows
+}
+
+fn depthwise() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (padding, stride, out) in [("SAME", 1, 5), ("VALID", 2, 2)] {
+        let attrs = move || {
+            [
+                ("strides", ints(&[1, stride, stride, 1])),
+                ("padding", AttrValue::from(padding)),
+            ]
+        };
+        let image = between(&[1, 5, 5, 2], -1.0, 1.0);
+        let filter = between(&[3, 3, 2, 2], -1.0, 1.0);
+        let result = between(&[1, out, out, 4], -1.0, 1.0);
+        rows.push(row(
+            "DepthwiseConv2dNative",
+            [image.clone(), filter.clone()],
+            move |s, x| node(s, "DepthwiseConv2dNative", x, &attrs()),
+        ));
+        rows.push(row(
+            "DepthwiseConv2dNativeBackpropInput",
+            [filter, result.clone()],
+            move |s, x| {
+                let x = [s.constant([1i32, 5, 5, 2]), x[0], x[1]];
+                node(s, "DepthwiseConv2dNativeBackpropInput", &x, &attrs())
+            },
+        ));
+        rows.push(row(
+            "DepthwiseConv2dNativeBackpropFilter",
+            [image, result],
+            move |s, x| {
+                let x = [x[0], s.constant([3i32, 3, 2, 2]), x[1]];
+                node(s, "DepthwiseConv2dNativeBackpropFilter", &x, &attrs())
+            },
+        ));
+    }
+    rows
+}
+
+fn batch_norm() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for op in ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"] {
+        for training in [true, false] {
+            let inputs = [
+                between(&[2, 2, 3, 2], -1.0, 1.0),
+                between(&[2], 0.5, 1.5),
+                between(&[2], -1.0, 1.0),
+            ];
+            rows.push(
+                row(op, inputs, move |s, x| {
+                    let (mean, variance) = (s.constant([0.1f32, -0.2]), s.constant([0.9f32, 1.2]));
+                    let attrs = [
+                        ("is_training", AttrValue::Bool(training)),
+                        ("epsilon", AttrValue::Float(0.01)),
+                    ];
+                    let x = [x[0], x[1], x[2], mean, variance];
+                    vec![s.sin(node(s, op, &x, &attrs)[0])]
+                })
+                .single(),
+            );
+        }
     }
     rows
 }

@@ -469,6 +469,39 @@ def tensor_lists():
 
 
 @topic
+def batch_norm():
+    """Outputs that TensorFlow leaves uninitialized are not fetched."""
+    raw = tf.raw_ops
+    r = np.random.default_rng(3)
+    with tf.Graph().as_default() as g:
+        fetches, feeds, v2 = [], {}, raw.FusedBatchNormV2
+        for k, (shape, form) in enumerate((((2, 3, 4, 3), "NHWC"), ((2, 3, 4, 5), "NCHW"), ((1, 1, 1, 4), "NHWC"), ((2, 2, 3, 2, 3), "NDHWC"), ((2, 3, 2, 1, 4), "NCDHW"), ((1, 9, 9, 6), "NHWC"))):
+            for t in (tf.float32, tf.float16, tf.bfloat16):
+                c = shape[-1] if form[-1] == "C" else shape[1]
+                x = tf.placeholder(t, shape, name=f"x{k}_{t.name}")
+                feeds[x] = (r.standard_normal(shape) * 2 + 1).astype(t.as_numpy_dtype)
+                scale, offset, mean = (tf.constant(r.standard_normal(c), tf.float32) for _ in range(3))
+                variance = tf.constant(r.random(c) + 0.1, tf.float32)
+                for training, factor, epsilon in ((True, 1.0, 1e-3), (True, 0.3, 0.1), (False, 1.0, 1e-3)):
+                    if form not in ("NHWC", "NDHWC") and not training:
+                        continue
+                    none = tf.zeros([0])
+                    given = (none, none) if training and factor == 1.0 else (mean, variance)
+                    args = dict(x=x, scale=scale, offset=offset, mean=given[0], variance=given[1], epsilon=epsilon, exponential_avg_factor=factor, is_training=training)
+                    ops = [raw.FusedBatchNormV3(data_format=form, **args)]
+                    if len(shape) == 4:
+                        ops.append(v2(data_format=form, **args))
+                        if t == tf.float32:
+                            ops.append(raw.FusedBatchNorm(data_format=form, **args))
+                    for out in ops:
+                        made = [out.y, out.batch_mean, out.batch_variance] + ([out.reserve_space_1, out.reserve_space_2] if training else [])
+                        if t != tf.bfloat16:
+                            made += tf.gradients(tf.sin(out.y), [x, scale, offset])
+                        fetches += [tf.cast(m, tf.float32) if m.dtype == tf.bfloat16 else m for m in made]
+    yield "batch_norm", g, [(feeds, fetches, [])]
+
+
+@topic
 def functional():
     """Functions called by graphs of TensorFlow 1: If, While and Case that keep their own form."""
     tf.enable_control_flow_v2()

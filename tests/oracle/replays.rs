@@ -166,6 +166,15 @@ fn lists_of_tensors_hold_what_tensorflow_puts_there() {
 }
 
 #[test]
+fn batches_are_normalized_as_tensorflow_does() {
+    replay_all(
+        "replays",
+        &["batch_norm"],
+        of_gradients("FusedBatchNorm", DType::F32),
+    );
+}
+
+#[test]
 fn functions_are_called_as_tensorflow_calls_them() {
     replay_all("replays", &["functional"], Tolerance::EXACT);
 }

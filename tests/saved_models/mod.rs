@@ -119,6 +119,10 @@ fn check(name: &str) {
 }
 
 #[test]
+fn a_convolutional_net() {
+    check("conv_net");
+}
+#[test]
 fn a_net_with_branches() {
     check("residual_net");
 }

@@ -143,6 +143,81 @@ def conv2d_filter(name, r, n, fixed):
         yield make(random_conv(r), pick(r, allowed(name)))
 
 
+def depthwise_parts(r, t, c, multiplier):
+    """As conv_parts, for a depthwise convolution: one stride, no dilation."""
+    n, h, w, depth, kh, kw, _, stride, _, _, _, padding, _ = c
+    rows, columns = window(h, kh, stride, 1, padding), window(w, kw, stride, 1, padding)
+    dy = rand(r, t, (n, rows, columns, depth * multiplier))
+    return rand(r, t, (n, h, w, depth)), rand(r, t, (kh, kw, depth, multiplier)), dy, dict(strides=[1, stride, stride, 1], padding=padding)
+
+
+@op("DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter")
+def depthwise(name, r, n, fixed):
+    def make(c, t="float32", multiplier=1):
+        x, f, dy, kw = depthwise_parts(r, t, c, multiplier)
+        ins = {"DepthwiseConv2dNative": (x, f), "DepthwiseConv2dNativeBackpropInput": (i32(*x.shape), f, dy)}
+        return Case(*ins.get(name, (x, i32(*f.shape), dy)), **kw)
+    plain = [c for c in CONVS if isinstance(c[11], str)]
+    if fixed:
+        for k, c in enumerate(plain):
+            yield make(c, multiplier=1 + k % 3)
+        for t in allowed(name):
+            yield make(plain[1], t, 2)
+        s = dict(strides=[1, 1, 1, 1], padding="SAME")
+        for x, f, row in (((0, 4, 4, 3), (3, 3, 3, 2), None), ((1, 4, 4, 3), (3, 3, 2, 2), 37), ((4, 4, 3), (3, 3, 3, 2), 37), ((1, 4, 4, 3), (3, 3, 3), 37), ((1, 4, 4, 3), (3, 3, 3, 0), 37), ((1, 4, 4, 0), (3, 3, 0, 2), 37)):
+            if name.endswith(("Input", "Filter")) and (x[0] == 0 or f[-1] == 0):
+                continue  # TensorFlow leaves the result as memory was.
+            dy = zeros(*(x[0], 4, 4, f[2] * f[3])) if len(x) == len(f) == 4 else zeros(1, 4, 4, 6)
+            ins = {"DepthwiseConv2dNative": (zeros(*x), zeros(*f)), "DepthwiseConv2dNativeBackpropInput": (i32(*x), zeros(*f), dy)}
+            yield Case(*ins.get(name, (zeros(*x), i32(*f), dy)), row=row, grad=False, words=False, **s)
+        for extra in (dict(strides=[1, 0, 0, 1]), dict(strides=[2, 1, 1, 1]), dict(strides=[1, 1]), dict(padding="odd")):
+            ins = {"DepthwiseConv2dNative": (zeros(1, 4, 4, 3), zeros(3, 3, 3, 2)), "DepthwiseConv2dNativeBackpropInput": (i32(1, 4, 4, 3), zeros(3, 3, 3, 2), zeros(1, 4, 4, 6))}
+            yield Case(*ins.get(name, (zeros(1, 4, 4, 3), i32(3, 3, 3, 2), zeros(1, 4, 4, 6))), row=37, words=False, **{**s, **extra})
+    for _ in range(0 if fixed else n):
+        yield make(random_conv(r), pick(r, allowed(name)), int(r.integers(1, 4)))
+
+
+# ------------------------------------------------------------------ batch normalization (outside of training: see replays.py)
+@op("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3")
+def batch_norm(name, r, n, fixed):
+    def make(shape, t="float32", lengths=(None,) * 4, row=None, other=None, **attrs):
+        last = attrs.get("data_format", "NHWC").endswith("C")
+        c = (shape[-1] if last else shape[1]) if len(shape) > 1 else 1
+        vectors = [np.abs(rand(r, "float32", (c if k is None else k,))) + np.float32(0.1) for k in lengths]
+        x = rand(r, t, shape)
+        if "Grad" not in name:
+            return Case(x, *vectors, row=row, grad=row is None and t != "bfloat16", **attrs)
+        extra = [zeros()] if name.endswith("V3") else []
+        return Case(rand(r, t, other or shape), x, *vectors[:3], *extra, row=row, grad=False, **attrs)
+    types = ["float32"] if name in ("FusedBatchNorm", "FusedBatchNormGrad") else ["float32", "float16", "bfloat16"]
+    forms = [((2, 3, 4, 3), "NHWC"), ((2, 3, 4, 2), "NCHW"), ((1, 5, 1, 7), "NHWC"), ((300, 1, 1, 2), "NHWC")]
+    if name.endswith("V3"):
+        forms += [((2, 2, 1, 3, 2), "NDHWC"), ((1, 3, 2, 2, 2), "NCDHW")]
+    if fixed:
+        for t in types:
+            for shape, form in forms:
+                yield make(shape, t, data_format=form, epsilon=0.01)
+        if "Grad" not in name:
+            yield make((2, 3, 3, 2), exponential_avg_factor=0.25)
+        else:
+            yield make((2, 3, 3, 2), is_training=False)
+            yield make((2, 3, 3, 2), other=(2, 3, 3, 1), row=69)
+        for k in range(2 if "Grad" not in name else 3):
+            for length in (0, 1, 5):
+                lengths = [None] * 4
+                lengths[k] = length
+                yield make((2, 3, 3, 2), lengths=lengths, row=69)
+        if "Grad" not in name:
+            for lengths in ((None, None, 1, None), (None, None, None, 0)):
+                yield make((2, 3, 3, 2), lengths=lengths, row=69, is_training=False)
+                yield make((2, 3, 3, 2), lengths=lengths, row=69, exponential_avg_factor=0.5)
+        for shape in ((2, 3), (), (2, 3, 2), (1, 1, 1, 1, 1, 1)):
+            yield make(shape, row=69, lengths=(1,) * 4)
+    for _ in range(0 if fixed else n):
+        shape, form = pick(r, forms)
+        yield make(tuple(int(r.integers(1, 6)) for _ in shape), pick(r, types), data_format=form)
+
+
 # ------------------------------------------------------------------ pooling
 # shape, window, stride, padding
 POOLS = [((1, 4, 4, 1), (2, 2), (2, 2), "VALID"), ((2, 5, 5, 3), (3, 3), (2, 2), "SAME"), ((1, 5, 6, 2), (3, 2), (1, 2), "SAME"), ((1, 5, 6, 2), (2, 3), (1, 1), "VALID"), ((1, 4, 4, 2), (1, 1), (2, 2), "SAME"),
