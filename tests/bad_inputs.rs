@@ -69,6 +69,15 @@ fn import(g: &Graph, nodes: &[(&str, &str, &[&str])]) -> Result<()> {
     .map(|_| ())
 }
 
+/// The signature of a function `f` from float to float.
+const ARGUMENT: &str = "signature { name: 'f' input_arg { name: 'x' type: DT_FLOAT } output_arg { name: 'y' type: DT_FLOAT } }";
+
+/// Imports a graph that only holds this function.
+fn library(g: &Graph, function: &str) -> Result<()> {
+    let def = GraphDef::from_pbtxt(&format!("library {{ function {{ {function} }} }}"))?;
+    g.import(&def, &ImportOptions::default()).map(|_| ())
+}
+
 fn windows() -> Vec<(&'static str, AttrValue)> {
     vec![
         ("ksize", AttrValue::from([1i64, 2, 2, 1])),
@@ -261,6 +270,23 @@ const CASES: &[Case] = &[
     }),
     (197, Code::InvalidArgument, "nodes in a cycle", |g| {
         import(g, &[("a", "Identity", &["b"]), ("b", "Identity", &["a"])])
+    }),
+    (198, Code::InvalidArgument, "calls itself", |g| {
+        let node = "node_def { name: 'c' op: 'f' input: 'x' }";
+        library(
+            g,
+            &format!("{ARGUMENT} {node} ret {{ key: 'y' value: 'c:y:0' }}"),
+        )
+    }),
+    (215, Code::InvalidArgument, "Return 'y' missing", |g| {
+        library(g, ARGUMENT)
+    }),
+    (215, Code::InvalidArgument, "Unknown input", |g| {
+        let node = "node_def { name: 'c' op: 'Neg' input: 'gone:z:0' }";
+        library(
+            g,
+            &format!("{ARGUMENT} {node} ret {{ key: 'y' value: 'x' }}"),
+        )
     }),
     (199, Code::InvalidArgument, "invalid output 5", |g| {
         import(g, &[("c", "Const", &[]), ("i", "Identity", &["c:5"])])
