@@ -5,6 +5,7 @@ mod compare;
 mod graphs;
 mod images;
 mod ops;
+mod random_graphs;
 mod replays;
 mod tolerance;
 
