@@ -2,19 +2,28 @@
 
 #[allow(dead_code)]
 mod array_text;
+mod bench;
+mod checkpoint;
+mod checkpoint_files;
 mod completions;
 mod convert;
 mod devices;
 #[allow(dead_code)]
 mod edges;
+mod events;
+mod feeds;
 #[allow(dead_code)]
 mod graph_file;
 mod inspect;
+mod interrupt;
 #[allow(dead_code)]
 mod lenient;
 mod ops;
 #[allow(dead_code)]
 mod output;
+mod program;
+mod restore;
+mod run;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use output::{Done, Out, Stop};
@@ -43,6 +52,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Inspect(inspect::Args),
+    Run(Box<run::Args>),
+    Bench(Box<bench::Args>),
+    Checkpoint(checkpoint::Args),
+    Events(events::Args),
     Convert(convert::Args),
     Devices(devices::Args),
     Ops(ops::Args),
@@ -53,6 +66,10 @@ impl Command {
     fn run(&self, out: &mut Out) -> Done<ExitCode> {
         match self {
             Command::Inspect(a) => a.run(out),
+            Command::Run(a) => a.run(out),
+            Command::Bench(a) => a.run(out),
+            Command::Checkpoint(a) => a.run(out),
+            Command::Events(a) => a.run(out),
             Command::Convert(a) => a.run(),
             Command::Devices(a) => a.run(out),
             Command::Ops(a) => a.run(out),

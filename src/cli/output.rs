@@ -226,14 +226,14 @@ fn bytes_json(b: &[u8]) -> Value {
 }
 
 /// The number whose shortest digits are those of the single.
-fn single_json(v: f32) -> Value {
+pub(super) fn single_json(v: f32) -> Value {
     match v.is_finite() {
         true => double_json(v.to_string().parse().unwrap_or(f64::from(v))),
         false => double_json(f64::from(v)),
     }
 }
 
-fn double_json(v: f64) -> Value {
+pub(super) fn double_json(v: f64) -> Value {
     match v {
         v if v.is_nan() => "NaN".into(),
         f64::INFINITY => "Infinity".into(),
