@@ -336,7 +336,7 @@ fn distance(a: &Tensor, b: &Tensor, tolerance: f64) -> Result<(usize, Option<f64
             .zip(b.data::<T>()?)
             .map(|(x, y)| apart(*x, *y));
         // A distance that is no number is that of a number to what is none.
-        let apart: Vec<f64> = distances.filter(|d| !(*d <= tolerance)).collect();
+        let apart: Vec<f64> = distances.filter(|d| d.is_nan() || *d > tolerance).collect();
         let most = apart.iter().fold(0.0f64, |m, d| match d.is_nan() {
             true => f64::INFINITY,
             false => m.max(*d),
