@@ -7,7 +7,9 @@ its Const nodes say what a session did, run after run.
     runK/feed/TENSOR     the value fed to the tensor (TENSOR is like x:0)
     runK/target/NODE     a node that was run for its effects (the value is empty)
     runK/fetch/TENSOR    the value that came out
+    runK/error           "Code: message" of a run that fails; its fetches are empty then
 
+The text @FOLDER@ in strings stands for a fresh folder of the session.
 A reader imports the graph, makes one session, does the runs in order of K and compares each fetched value.
 Sessions ran on one CPU thread, without oneDNN and without graph rewriting.
 
@@ -16,6 +18,7 @@ Sessions ran on one CPU thread, without oneDNN and without graph rewriting.
 import argparse
 import gzip
 import os
+import tempfile
 
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -24,7 +27,9 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cases.harness import config, const
+from cases.harness import CODES, clean, config, const
+from sessions import updates
+from sessions.common import FOLDER
 
 tf.disable_v2_behavior()
 tf.logging.set_verbosity(tf.logging.ERROR)
@@ -39,25 +44,45 @@ def topic(f):
     return f
 
 
+def in_folder(value, old, new):
+    """The value with one text for another in its strings."""
+    if np.asarray(value).dtype.kind not in "OSU":
+        return value
+    value = np.asarray(value, object)
+    out = np.empty(value.shape, object)
+    for i in np.ndindex(*value.shape):
+        x = value[i]
+        out[i] = (x if isinstance(x, bytes) else x.encode()).replace(old.encode(), new.encode())
+    return out
+
+
 def record(out, name, graph, runs):
-    """Runs the session and writes both files."""
-    data = tf.GraphDef()
-    with tf.Session(graph=graph, config=config()) as session:
-        for k, (feeds, fetches, targets) in enumerate(runs):
+    """Runs the session and writes both files. Runs that say so may fail."""
+    data, errors = tf.GraphDef(), 0
+    with tempfile.TemporaryDirectory() as folder, tf.Session(graph=graph, config=config()) as session:
+        for k, (feeds, fetches, targets, *may_fail) in enumerate(runs):
             for t, value in feeds.items():
                 const(data, f"run{k}/feed/{t.name}", np.asarray(value, t.dtype.as_numpy_dtype))
             for t in targets:
                 const(data, f"run{k}/target/{t.name}", np.zeros(0, np.float32))
-            got = session.run([list(fetches), list(targets)], feeds)[0]
+            try:
+                fed = {t: in_folder(value, FOLDER, folder) for t, value in feeds.items()}
+                got = session.run([list(fetches), list(targets)], fed)[0]
+            except tf.errors.OpError as e:
+                if not may_fail:
+                    raise
+                message = clean(e.message).replace(folder, FOLDER)
+                const(data, f"run{k}/error", np.array(f"{CODES[e.error_code]}: {message}".encode(), object))
+                got, errors = [np.zeros(0, np.float32)] * len(fetches), errors + 1
             for t, value in zip(fetches, got):
-                const(data, f"run{k}/fetch/{t.name}", np.asarray(value))
+                const(data, f"run{k}/fetch/{t.name}", np.asarray(in_folder(value, folder, FOLDER)))
     size = 0
     for suffix, message in (("pb", graph.as_graph_def(add_shapes=True)), ("runs.pb", data)):
         packed = gzip.compress(message.SerializeToString(deterministic=True), mtime=0)
         size += len(packed)
         with open(os.path.join(out, f"{name}.{suffix}.gz"), "wb") as f:
             f.write(packed)
-    print(f"{name}: {len(graph.get_operations())} nodes, {len(runs)} runs, {size} bytes", flush=True)
+    print(f"{name}: {len(graph.get_operations())} nodes, {len(runs)} runs, {errors} errors, {size} bytes", flush=True)
 
 
 # ------------------------------------------------------------------ random numbers
@@ -529,6 +554,7 @@ def main():
     args = p.parse_args()
     globals()["SEED"] = args.seed
     os.makedirs(args.out, exist_ok=True)
+    TOPICS.update(updates.TOPICS)
     for name, make in TOPICS.items():
         if not args.only or name in args.only.split(","):
             for fixture in make():

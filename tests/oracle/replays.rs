@@ -3,6 +3,7 @@
 use super::compare::{difference, magnitude};
 use super::tolerance::{Tolerance, of_gradients};
 use super::{data, report, value};
+use crate::io::TempDir;
 use flate2::read::GzDecoder;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -18,6 +19,39 @@ struct Run {
     feeds: Vec<(String, Tensor)>,
     targets: Vec<String>,
     fetches: Vec<(String, Tensor)>,
+    /// Code and message, if it fails.
+    error: Option<(String, String)>,
+}
+
+/// Stands for a fresh folder in recorded strings.
+const FOLDER: &str = "@FOLDER@";
+
+/// The tensor with one text for another in its strings.
+fn in_folder(t: &Tensor, old: &str, new: &str) -> Tensor {
+    match t.strings() {
+        Ok(all) if t.elements() > 0 => {
+            let all = all.iter().map(|s| replaced(s, old, new).into());
+            Tensor::from_strings(t.shape().clone(), all.collect()).unwrap()
+        }
+        _ => t.clone(),
+    }
+}
+
+fn replaced(text: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), text);
+    while let Some(&first) = rest.first() {
+        match rest.strip_prefix(old.as_bytes()) {
+            Some(after) => {
+                out.extend_from_slice(new.as_bytes());
+                rest = after;
+            }
+            None => {
+                out.push(first);
+                rest = &rest[1..];
+            }
+        }
+    }
+    out
 }
 
 /// A compressed graph.
@@ -36,7 +70,14 @@ fn runs(path: &Path) -> BTreeMap<usize, Run> {
             .next()
             .and_then(|p| p.strip_prefix("run")?.parse().ok());
         let run = runs.entry(number.unwrap()).or_default();
-        match (parts.next().unwrap(), parts.next().unwrap().to_string()) {
+        let kind = parts.next().unwrap();
+        match (kind, parts.next().unwrap_or_default().to_string()) {
+            ("error", _) => {
+                let text = value(node).to_bytes().unwrap().to_vec();
+                let text = String::from_utf8_lossy(&text).into_owned();
+                let (code, message) = text.split_once(": ").unwrap();
+                run.error = Some((code.into(), message.into()));
+            }
             ("feed", name) => run.feeds.push((name, value(node))),
             ("target", name) => run.targets.push(name),
             ("fetch", name) => run.fetches.push((name, value(node))),
@@ -54,6 +95,23 @@ fn replay(folder: &Path, name: &str, allowed: Tolerance) -> Result<Vec<String>, 
         &ImportOptions::default(),
     )?;
     let session = Session::new(&g)?;
+    let temporary = TempDir::new(&format!("replay-{name}"));
+    replay_in(
+        &session,
+        folder,
+        name,
+        allowed,
+        &temporary.path().to_string_lossy(),
+    )
+}
+
+fn replay_in(
+    (g, session): (&Graph, &Session),
+    folder: &Path,
+    name: &str,
+    allowed: Tolerance,
+    path: &str,
+) -> Result<Vec<String>, Error> {
     let limit = RunOptions {
         timeout: Some(Duration::from_secs(60)),
         ..RunOptions::default()
@@ -62,14 +120,38 @@ fn replay(folder: &Path, name: &str, allowed: Tolerance) -> Result<Vec<String>, 
     for (k, run) in runs(&folder.join(format!("{name}.runs.pb.gz"))) {
         let fetches: Vec<&str> = run.fetches.iter().map(|f| f.0.as_str()).collect();
         let targets: Vec<&str> = run.targets.iter().map(String::as_str).collect();
-        let got = session.run_with(run.feeds, fetches, targets, &limit)?.0;
+        let feeds = run.feeds.into_iter();
+        let feeds: Vec<_> = feeds
+            .map(|(name, t)| (name, in_folder(&t, FOLDER, path)))
+            .collect();
+        let got = session.run_with(feeds, fetches, targets.clone(), &limit);
+        if let Some((code, message)) = run.error {
+            let found = match got {
+                // Which of several faults is found first, and its words, differ.
+                Err(e) if format!("{:?}", e.code()) != code => Some(format!("got {e:?}")),
+                Err(_) => None,
+                Ok(_) => Some("got a result".into()),
+            };
+            problems.extend(
+                found.map(|f| format!("run {k}, {targets:?}: want {code}: {message}, {f}")),
+            );
+            continue;
+        }
+        let got = match got {
+            Ok(got) => got.0,
+            Err(e) => {
+                problems.push(format!("run {k}, {targets:?}: {e:?}"));
+                continue;
+            }
+        };
         for ((tensor, want), got) in run.fetches.iter().zip(&got) {
-            let allowed = if want.dtype().is_floating() {
+            let allowed = if want.dtype().is_floating() || want.dtype().is_complex() {
                 let op = g.output(tensor)?.node().op();
                 of_draws(&op).unwrap_or(allowed)
             } else {
                 Tolerance::EXACT
             };
+            let got = &in_folder(got, path, FOLDER);
             let found = difference(want, got, allowed, magnitude(want, [want]));
             problems.extend(found.map(|d| format!("run {k}, {tensor}: {d}")));
         }
@@ -177,6 +259,12 @@ fn batches_are_normalized_as_tensorflow_does() {
 #[test]
 fn functions_are_called_as_tensorflow_calls_them() {
     replay_all("replays", &["functional"], Tolerance::EXACT);
+}
+
+#[test]
+fn updates_of_variables_are_those_of_tensorflow() {
+    let allowed = of_gradients("Sum", DType::F32);
+    replay_all("replays", &["apply_", "scatter_"], allowed);
 }
 
 #[test]

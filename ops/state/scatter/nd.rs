@@ -162,7 +162,13 @@ fn update(
     policy: BadIndices,
 ) -> Result<()> {
     let shape = target.shape().clone();
-    let Some((depth, outer)) = indices.shape().dims().split_last() else {
+    let dims = indices.shape().dims();
+    // A vector holds numbers of rows.
+    let split = match dims {
+        [_] => Some((&1, dims)),
+        _ => dims.split_last(),
+    };
+    let Some((depth, outer)) = split else {
         return Err(Error::invalid_argument(format!(
             "indices must be at least 1-D, got shape {}",
             indices.shape()
