@@ -97,7 +97,7 @@ fn replay(folder: &Path, name: &str, allowed: Tolerance) -> Result<Vec<String>, 
     let session = Session::new(&g)?;
     let temporary = TempDir::new(&format!("replay-{name}"));
     replay_in(
-        &session,
+        (&g, &session),
         folder,
         name,
         allowed,
