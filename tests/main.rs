@@ -2,6 +2,7 @@
 
 mod bad_inputs;
 mod cifar10;
+mod cli;
 mod examples;
 mod gradients;
 mod graph_defs;

@@ -6,9 +6,11 @@ use super::input::InputOptions;
 use super::model;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tensorloom::def::MetaGraphDef;
 use tensorloom::io::{BundleReader, NpzOptions, latest_checkpoint, read_npz, write_npz};
 use tensorloom::train::{
-    Coordinator, ExponentialMovingAverage, Saver, SaverOptions, start_queue_runners,
+    Coordinator, ExponentialMovingAverage, Saver, SaverOptions, import_meta_graph,
+    start_queue_runners, write_meta_graph,
 };
 use tensorloom::{Graph, Session, Tensor};
 
@@ -117,4 +119,65 @@ fn checkpoint() {
     // Averages start as the variables.
     assert_eq!(logits, get("average_logits").data::<f32>().unwrap());
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The training graph on images that come in the order of the files, by one thread, with fixed seeds: what it computes
+/// depends on nothing else.
+#[test]
+fn training_in_order() {
+    let given = std::env::var_os("TENSORLOOM_CIFAR10").map(PathBuf::from);
+    let own = std::env::temp_dir().join(format!("tensorloom-in-order-{}", std::process::id()));
+    let folder = given.clone().unwrap_or_else(|| own.clone());
+    std::fs::create_dir_all(&folder).unwrap();
+    let g = Graph::new();
+    g.set_seed(42);
+    let batches = folder.join("cifar-10-batches-bin");
+    let input = InputOptions {
+        files: (1..=5)
+            .map(|i| batches.join(format!("data_batch_{i}.bin")))
+            .collect(),
+        batch_size: if given.is_some() { 128 } else { 4 },
+        threads: 1,
+        min_queue: 16,
+        batches_per_step: 1,
+    };
+    let step = g.get_or_create_global_step();
+    let batch = super::input::inputs(&g, &input);
+    let root = g.root();
+    let logits = model::inference(root, batch.images.in_scope(root));
+    let labels = batch.labels.in_scope(root);
+    let loss = model::loss(root, logits, labels, model::Labels::Sparse);
+    model::train(&g, loss, step, input.batch_size).unwrap();
+    g.merge_all_summaries();
+    let saver = Saver::new(&g);
+    g.init_op();
+    let path = folder.join("ours.meta");
+    write_meta_graph(&g, Some(&saver), &path).unwrap();
+    if given.is_some() {
+        return;
+    }
+    // What was written trains when it is read: two images of each file, so that both passes see the same.
+    std::fs::create_dir_all(&batches).unwrap();
+    for (i, file) in input.files.iter().enumerate() {
+        let pixels = (0..2 * 3073).map(|p| (p * 7 + i * 31) as u8 % 10);
+        std::fs::write(file, pixels.collect::<Vec<u8>>()).unwrap();
+    }
+    let losses = [(), ()].map(|()| {
+        let read = Graph::new();
+        import_meta_graph(&read, &MetaGraphDef::read(&path).unwrap()).unwrap();
+        let session = Session::new(&read).unwrap();
+        session.run_target("init").unwrap();
+        let coord = Coordinator::new();
+        start_queue_runners(&session, &coord).unwrap();
+        let losses = [(), ()].map(|()| {
+            let out = session.run((), ["total_loss:0"], ["train"]).unwrap();
+            out[0].to_scalar::<f32>().unwrap()
+        });
+        coord.request_stop(None);
+        coord.join(Duration::from_secs(60)).unwrap();
+        losses
+    });
+    assert_eq!(losses[0], losses[1]);
+    assert!(losses[0][0].is_finite() && losses[0][0] != losses[0][1]);
+    std::fs::remove_dir_all(own).unwrap();
 }
