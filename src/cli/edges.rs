@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 /// The nodes of a definition by name, each with the numbers of its inputs.
 pub(super) struct Edges<'d> {
-    pub(super) def: &'d GraphDef,
     index: HashMap<&'d str, usize>,
     /// For each node what it reads, and what it waits for.
     pub(super) inputs: Vec<Vec<Edge>>,
@@ -41,7 +40,7 @@ impl<'d> Edges<'d> {
                 .map_err(|e| e.at_node(&n.name, &n.op))
         };
         let inputs = def.node.iter().map(of).collect::<Result<_>>()?;
-        Ok(Edges { def, index, inputs })
+        Ok(Edges { index, inputs })
     }
 
     /// The number of the node of that name (`node`, `node:k` or `^node`).
@@ -67,24 +66,6 @@ impl<'d> Edges<'d> {
             }
         }
         needed
-    }
-
-    /// Which nodes read what these give, directly or not; control edges do not count.
-    pub(super) fn reached(&self, from: &[usize]) -> Vec<bool> {
-        let mut users = vec![Vec::new(); self.inputs.len()];
-        for (i, edges) in self.inputs.iter().enumerate() {
-            for e in edges.iter().filter(|e| e.port.is_some()) {
-                users[e.from].push(i);
-            }
-        }
-        let mut reached = vec![false; self.inputs.len()];
-        let mut stack = from.to_vec();
-        while let Some(i) = stack.pop() {
-            if !std::mem::replace(&mut reached[i], true) {
-                stack.extend(&users[i]);
-            }
-        }
-        reached
     }
 
     /// Which nodes something reads or waits for.

@@ -2,7 +2,6 @@
 
 use crate::def::{Definition, Form, GraphDef, MetaGraphDef, SavedModel};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, ImportOptions};
 use crate::proto;
 use std::path::{Path, PathBuf};
 
@@ -100,14 +99,6 @@ impl GraphFile {
 
     pub(super) fn graph(&self) -> &GraphDef {
         &self.meta.graph
-    }
-
-    /// The graph, its nodes checked, typed and given shapes.
-    pub(super) fn import(&self) -> Result<Graph> {
-        self.meta.check()?;
-        let graph = Graph::new();
-        graph.import(&self.meta.graph, &ImportOptions::default())?;
-        Ok(graph)
     }
 
     /// The prefix of the checkpoint in a SavedModel folder.

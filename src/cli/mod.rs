@@ -1,25 +1,19 @@
 //! The `tensorloom` command: its subcommands, one file each, and how it ends.
 
-#[allow(dead_code)]
-mod array_text;
 mod bench;
 mod checkpoint;
 mod checkpoint_files;
 mod completions;
 mod convert;
 mod devices;
-#[allow(dead_code)]
 mod edges;
 mod events;
 mod feeds;
-#[allow(dead_code)]
 mod graph_file;
 mod inspect;
 mod interrupt;
-#[allow(dead_code)]
 mod lenient;
 mod ops;
-#[allow(dead_code)]
 mod output;
 mod program;
 mod restore;

@@ -144,8 +144,9 @@ impl Between {
         let mut members = HashSet::new();
         let mut stack: Vec<NodeId> = ys.iter().map(|y| y.endpoint().node).collect();
         while let Some(id) = stack.pop() {
-            if reached.contains(&id) && members.insert(id) {
-                stack.extend(nodes[id.number()].inputs.iter().map(|e| e.node));
+            let n = &nodes[id.number()];
+            if reached.contains(&id) && members.insert(id) && !leaves_loop(n) {
+                stack.extend(n.inputs.iter().map(|e| e.node));
             }
         }
         let mut pending: HashMap<NodeId, usize> = HashMap::new();
@@ -173,6 +174,12 @@ impl Between {
             })
             .collect()
     }
+}
+
+/// Nothing inside of a loop is waited for: its nodes wait for each other in a circle. Exit has no gradient, so that one
+/// that arrives there is an error.
+fn leaves_loop(n: &Node) -> bool {
+    matches!(n.op.name.as_str(), "Exit" | "RefExit")
 }
 
 struct Walk<'a, 'g> {

@@ -51,8 +51,30 @@ impl DeviceSet {
         &self.devices[0].1
     }
 
+    /// Whether there is a device for a node.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the devices that there are.
+    pub(super) fn check(&self, node: &Node) -> Result<()> {
+        self.find(node).map(|_| ())
+    }
+
     /// The device of a node: the first that fits its request; with soft placement any, when none fits.
     pub(super) fn place(&self, node: &Node, registry: &Registry) -> Result<Arc<Env>> {
+        let env = self.find(node)?;
+        if registry
+            .entry(&node.op.name)
+            .is_some_and(|e| !e.kernels.is_empty())
+        {
+            find_kernel(registry, &node.op.name, DeviceType::Cpu, &node.attrs)?;
+        }
+        if self.log_placement {
+            eprintln!("{}: ({}): {}", node.name, node.op.name, env.device);
+        }
+        Ok(env.clone())
+    }
+
+    fn find(&self, node: &Node) -> Result<&Arc<Env>> {
         let spec = DeviceSpec::parse(&node.device)?;
         let mut found = self.devices.iter().find(|(full, _)| spec.matches(full));
         if found.is_none() && self.soft_placement {
@@ -72,15 +94,6 @@ impl DeviceSet {
                 self.names().join(", ")
             )));
         };
-        if registry
-            .entry(&node.op.name)
-            .is_some_and(|e| !e.kernels.is_empty())
-        {
-            find_kernel(registry, &node.op.name, DeviceType::Cpu, &node.attrs)?;
-        }
-        if self.log_placement {
-            eprintln!("{}: ({}): {}", node.name, node.op.name, env.device);
-        }
-        Ok(env.clone())
+        Ok(env)
     }
 }

@@ -6,7 +6,7 @@ use super::functions::{Calls, expand};
 use super::loops::{assign_frames, check_cycles};
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Endpoint, Graph, Node, NodeId};
 use crate::kernel::{AnyKernel, AsyncKernel, Cheap, Env, Kernel, KernelInit, NodeInfo, OpContext};
 use crate::registry::Registry;
@@ -114,6 +114,10 @@ pub(super) fn compile(
     let mut fetches = signature.fetches.clone();
     let mut flat = signature.clone();
     let mut needed = expand(graph, calls, needed, &mut fetches, &mut flat)?;
+    for n in &needed {
+        // Also what will be folded or merged away must be on a device that exists.
+        devices.check(&n.node).map_err(|e| located(e, &n.node))?;
+    }
     if optimize {
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
@@ -123,13 +127,8 @@ pub(super) fn compile(
     }
     let mut nodes = Vec::with_capacity(needed.len());
     for n in &needed {
-        let planned = plan_node(n, registry, devices, kernels, &place).map_err(|e| {
-            let e = e.at_node(&n.node.name, &n.node.op.name);
-            match n.node.location {
-                Some(l) => e.at_line(l),
-                None => e,
-            }
-        })?;
+        let planned =
+            plan_node(n, registry, devices, kernels, &place).map_err(|e| located(e, &n.node))?;
         nodes.push(planned);
     }
     let fed: HashMap<Endpoint, usize> = signature
@@ -192,6 +191,15 @@ pub(super) fn compile(
         frames,
         idle: Mutex::new(Vec::new()),
     })
+}
+
+/// An error with the node at fault and the line that made it.
+fn located(e: Error, n: &Node) -> Error {
+    let e = e.at_node(&n.name, &n.op.name);
+    match n.location {
+        Some(l) => e.at_line(l),
+        None => e,
+    }
 }
 
 fn plan_node(
