@@ -15,6 +15,7 @@ import argparse
 import collections
 import gzip
 import os
+import re
 
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -29,6 +30,10 @@ from cases.harness import config, const
 
 tf.disable_v2_behavior()
 tf.logging.set_verbosity(tf.logging.ERROR)
+
+OPS_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "graph_defs", "ops.pbtxt")
+with open(OPS_FILE, encoding="utf-8") as f:
+    VOCABULARY = set(re.findall(r'^op {\n  name: "(\w+)"', f.read(), re.M))
 
 
 def floating(v):
@@ -211,7 +216,7 @@ def make(out, name, r, nodes, seen):
         try:
             grads = tf.gradients(y, b.xs)
             grads = [None if t is None else tf.convert_to_tensor(t) for t in grads]
-        except LookupError as e:
+        except (LookupError, TypeError) as e:  # no gradient, or none for this type
             print(f"{name}: {str(e)[:100]}")
             grads = []
         fetches = b.tensors + [y] + [t for t in grads if t is not None]
@@ -238,6 +243,9 @@ def make(out, name, r, nodes, seen):
                     if d is not None:
                         const(data, f"run{k + 1}/off/{t}", np.float64(d))
         graph = g.as_graph_def(add_shapes=True)
+        foreign = {n.op for n in graph.node} - VOCABULARY
+        if foreign:
+            raise ValueError(f"{sorted(foreign)} are not among the ops of graph_defs/ops.pbtxt")
         seen.update(n.op for n in graph.node)
         write(os.path.join(out, f"{name}.pb.gz"), graph)
         write(os.path.join(out, f"{name}.runs.pb.gz"), data)

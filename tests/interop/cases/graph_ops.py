@@ -344,7 +344,7 @@ def finds(b):
     if x is None:
         return []
     return [b.choose([lambda: tf.unique(x)[0], lambda: tf.unique(x)[1], lambda: tf.unique_with_counts(x)[2], lambda: tf.setdiff1d(x, x[:1])[0],
-                      lambda: tf.where(tf.greater(x, b.constant(0, x.dtype))), lambda: tf.cast(tf.bincount(tf.constant([1, 2, 1])), x.dtype)])()]
+                      lambda: tf.where(tf.greater(x, b.constant(0, x.dtype))), lambda: tf.cast(tf.raw_ops.Bincount(arr=tf.constant([1, 2, 1]), size=tf.constant(3), weights=tf.constant([], tf.int32)), x.dtype)])()]
 
 
 # ------------------------------------------------------------------ nn
