@@ -323,7 +323,7 @@ fn print_difference(d: &Difference, out: &mut Out) -> Done {
 }
 
 /// How many elements differ by more than the tolerance, and the greatest distance of those.
-fn distance(a: &Tensor, b: &Tensor, tolerance: f64) -> Result<(usize, Option<f64>)> {
+pub(super) fn distance(a: &Tensor, b: &Tensor, tolerance: f64) -> Result<(usize, Option<f64>)> {
     fn of<T: crate::dtype::Element>(
         a: &Tensor,
         b: &Tensor,

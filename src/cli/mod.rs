@@ -6,6 +6,8 @@ mod checkpoint_files;
 mod completions;
 mod convert;
 mod devices;
+mod diff;
+mod dot;
 mod edges;
 mod events;
 mod feeds;
@@ -51,6 +53,8 @@ enum Command {
     Checkpoint(checkpoint::Args),
     Events(events::Args),
     Convert(convert::Args),
+    Diff(diff::Args),
+    Dot(dot::Args),
     Devices(devices::Args),
     Ops(ops::Args),
     Completions(completions::Args),
@@ -65,6 +69,8 @@ impl Command {
             Command::Checkpoint(a) => a.run(out),
             Command::Events(a) => a.run(out),
             Command::Convert(a) => a.run(),
+            Command::Diff(a) => a.run(out),
+            Command::Dot(a) => a.run(out),
             Command::Devices(a) => a.run(out),
             Command::Ops(a) => a.run(out),
             Command::Completions(a) => a.run(out),

@@ -2,6 +2,8 @@
 
 mod bench;
 mod checkpoint;
+mod diff;
+mod dot;
 mod events;
 mod run;
 mod training;

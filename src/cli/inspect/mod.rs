@@ -4,6 +4,8 @@ mod facts;
 mod text;
 mod variables;
 
+pub(super) use variables::is_variable;
+
 use super::graph_file::GraphArgs;
 use super::output::{Done, Out, Stop};
 use std::process::ExitCode;
