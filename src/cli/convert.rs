@@ -59,8 +59,26 @@ enum FormName {
 }
 
 impl Args {
+    /// What writes to `output` what was made of `input`, as that path asks for.
+    pub(super) fn new(input: &Path, output: &Path) -> Args {
+        Args {
+            input: input.to_path_buf(),
+            output: output.to_path_buf(),
+            what: None,
+            form: None,
+            tag: None,
+            drop_unknown: false,
+        }
+    }
+
     pub(super) fn run(&self) -> Done<ExitCode> {
         let (definition, _) = graph_file::read(&self.input)?;
+        self.write(definition)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Writes a definition, with the variables and assets that lie beside the input.
+    pub(super) fn write(&self, definition: Definition) -> Done {
         let folder = is_folder(&self.output);
         let form = self.output_form(folder)?;
         let kind = self.output_kind(&definition, folder);
@@ -74,7 +92,7 @@ impl Args {
             definition.write(&self.output, form)?;
             self.write_checkpoint(kind)?;
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     fn output_form(&self, folder: bool) -> Done<Form> {

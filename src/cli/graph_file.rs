@@ -101,6 +101,18 @@ impl GraphFile {
         &self.meta.graph
     }
 
+    /// The graph as the message that it was read from; of a SavedModel without the other meta graphs.
+    pub(super) fn into_definition(self) -> Definition {
+        match self.kind {
+            Kind::GraphDef => Definition::Graph(self.meta.graph),
+            Kind::MetaGraphDef => Definition::Meta(Box::new(self.meta)),
+            Kind::SavedModel => Definition::Saved(SavedModel {
+                meta_graphs: vec![self.meta],
+                ..SavedModel::default()
+            }),
+        }
+    }
+
     /// The prefix of the checkpoint in a SavedModel folder.
     pub(super) fn variables(&self) -> Option<PathBuf> {
         let folder = match self.path.is_dir() {

@@ -11,6 +11,7 @@ mod dot;
 mod edges;
 mod events;
 mod feeds;
+mod grad;
 mod graph_file;
 mod inspect;
 mod interrupt;
@@ -55,6 +56,7 @@ enum Command {
     Convert(convert::Args),
     Diff(diff::Args),
     Dot(dot::Args),
+    Grad(grad::Args),
     Devices(devices::Args),
     Ops(ops::Args),
     Completions(completions::Args),
@@ -71,6 +73,7 @@ impl Command {
             Command::Convert(a) => a.run(),
             Command::Diff(a) => a.run(out),
             Command::Dot(a) => a.run(out),
+            Command::Grad(a) => a.run(out),
             Command::Devices(a) => a.run(out),
             Command::Ops(a) => a.run(out),
             Command::Completions(a) => a.run(out),
