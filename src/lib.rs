@@ -27,7 +27,7 @@ pub use device::cpu::ThreadPool;
 pub use dtype::{DType, Element};
 pub use error::{Code, Error, Result};
 pub use grad::{Gradient, GradientOptions, IndexedSlices};
-pub use graph::{Graph, ImportOptions, NodeRef, Operand, Output, Scope};
+pub use graph::{Graph, ImportOptions, Imported, ImportedElement, NodeRef, Operand, Output, Scope};
 pub use op::Attrs;
 pub use ops::math::{KeepDims, Running};
 pub use ops::state::{Initializer, Variable, VariableOptions, init};

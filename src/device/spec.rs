@@ -112,7 +112,7 @@ impl fmt::Display for DeviceSpec {
         }
         match (&self.kind, self.id) {
             (Some(k), Some(id)) => write!(f, "/device:{k}:{id}"),
-            (Some(k), None) => write!(f, "/device:{k}"),
+            (Some(k), None) => write!(f, "/device:{k}:*"),
             (None, Some(id)) => write!(f, "/device:*:{id}"),
             (None, None) => Ok(()),
         }
@@ -134,7 +134,8 @@ mod tests {
             ("cpu:0", "/device:CPU:0"),
             ("", ""),
             ("/", ""),
-            ("/device:CPU:*", "/device:CPU"),
+            ("/device:CPU:*", "/device:CPU:*"),
+            ("/device:CPU", "/device:CPU:*"),
         ] {
             assert_eq!(DeviceSpec::parse(text).unwrap().to_string(), canonical);
         }

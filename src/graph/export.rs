@@ -1,7 +1,7 @@
 //! A graph as a GraphDef.
 
 use super::{Graph, Node};
-use crate::def::{AttrValue, GRAPH_VERSION, GraphDef, NodeDef, VersionDef};
+use crate::def::{AttrValue, GraphDef, NodeDef};
 use crate::error::Result;
 use std::sync::Arc;
 
@@ -62,10 +62,7 @@ impl Graph {
                 }
             })
             .collect();
-        let versions = VersionDef {
-            producer: GRAPH_VERSION,
-            ..VersionDef::default()
-        };
+        let versions = self.state().versions.clone();
         let mut def = GraphDef {
             node,
             versions,

@@ -9,6 +9,9 @@ use crate::proto;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The oldest reader that knows functions.
+const FUNCTIONS_MIN_CONSUMER: i32 = 12;
+
 /// A function of a graph.
 #[derive(Debug)]
 pub struct Function {
@@ -72,6 +75,10 @@ impl Library {
 impl State {
     pub(crate) fn set_library(&mut self, library: Arc<Library>) {
         if !Arc::ptr_eq(&self.library, &library) {
+            if !library.functions.is_empty() {
+                let least = &mut self.versions.min_consumer;
+                *least = FUNCTIONS_MIN_CONSUMER.max(*least);
+            }
             self.library = library;
             self.changes += 1;
         }

@@ -16,12 +16,13 @@ pub use build::OpBuilder;
 pub use census::Census;
 pub use collections::{Item, QueueRunnerInfo, VariableInfo, keys};
 pub use handles::{NodeRef, Operand, Output};
-pub use import::ImportOptions;
+pub use import::{ImportOptions, Imported, ImportedElement};
 pub use library::Function;
 pub(crate) use library::Library;
 pub use node::{Endpoint, Node, NodeId};
 pub use scope::{Reuse, Scope};
 
+use crate::def::{GRAPH_VERSION, VersionDef};
 use crate::error::{Error, Result};
 use crate::op::OpLookup;
 use crate::shape::PartialShape;
@@ -48,6 +49,8 @@ pub(crate) struct State {
     pub(crate) nodes: DiGraph<Arc<Node>, Edge>,
     pub(crate) by_name: HashMap<String, NodeId>,
     pub(crate) library: Arc<library::Library>,
+    /// Those of the graphs that were imported, and of this crate.
+    pub(crate) versions: VersionDef,
     pub(crate) names: names::Names,
     pub(crate) scopes: Vec<ScopeData>,
     pub(crate) conds: Vec<CondContext>,
@@ -67,6 +70,10 @@ impl Graph {
             nodes: DiGraph::new(),
             by_name: HashMap::new(),
             library: Arc::default(),
+            versions: VersionDef {
+                producer: GRAPH_VERSION,
+                ..VersionDef::default()
+            },
             names: names::Names::default(),
             scopes: vec![ScopeData::default()],
             conds: Vec::new(),

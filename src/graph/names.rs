@@ -26,7 +26,7 @@ impl Names {
     }
     /// Marks a name as used without changing it.
     pub(crate) fn reserve(&mut self, name: &str) {
-        *self.0.entry(name.to_lowercase()).or_insert(0) += 1;
+        self.0.entry(name.to_lowercase()).or_insert(1);
     }
     /// Whether a name is in use.
     pub(crate) fn contains(&self, name: &str) -> bool {

@@ -23,6 +23,11 @@ pub(crate) fn unmask(masked: u32) -> u32 {
     masked.wrapping_sub(DELTA).rotate_left(15)
 }
 
+/// Whether a stored checksum is that of the data. A fuzzer, which could not guess one, is let through to what lies behind.
+pub(crate) fn agree(stored: u32, computed: u32) -> bool {
+    cfg!(fuzzing) || stored == computed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

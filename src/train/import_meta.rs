@@ -1,26 +1,45 @@
 //! A MetaGraphDef brought into a graph: its nodes, its collections, its saver.
 
 use super::Saver;
+use super::import_scope::ImportScope;
 use crate::def::MetaGraphDef;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::graph::{
-    Endpoint, Graph, ImportOptions, Item, NodeId, QueueRunnerInfo, VariableInfo, keys,
+    Endpoint, Graph, ImportOptions, Imported, Item, NodeId, Output, QueueRunnerInfo, VariableInfo,
+    keys,
 };
 use crate::proto;
 use crate::proto::collection_def::Kind;
 use prost::Message;
 
 /// The collections whose entries are variables.
-const VARIABLES: &[&str] = &[
+pub(super) const VARIABLES: &[&str] = &[
     keys::GLOBAL_VARIABLES,
     keys::LOCAL_VARIABLES,
     keys::TRAINABLE_VARIABLES,
     keys::MOVING_AVERAGE_VARIABLES,
     keys::GLOBAL_STEP,
     "model_variables",
+    "metric_variables",
     "concatenated_variables",
 ];
+
+/// Inputs that a part of a larger graph lacks; they must be mapped.
+const UNBOUND_INPUTS: &str = "unbound_inputs";
+
+/// How to import a meta graph. The default keeps all names.
+#[derive(Clone, Default)]
+pub struct MetaImportOptions<'g> {
+    /// The name scope of the new nodes, and of all names in collections; as [`ImportOptions::prefix`].
+    pub import_scope: String,
+    /// As [`ImportOptions::input_map`].
+    pub input_map: Vec<(String, Output<'g>)>,
+    /// As [`ImportOptions::return_elements`].
+    pub return_elements: Vec<String>,
+    /// The devices that nodes ask for are forgotten.
+    pub clear_devices: bool,
+}
 
 /// Adds the nodes and collections of a meta graph to a graph (TensorFlow's `import_meta_graph`); gives its saver, if it
 /// has one. Names stay as they are. Collections of kinds that are not known here are kept as bytes.
@@ -29,27 +48,83 @@ const VARIABLES: &[&str] = &[
 /// Those of [`MetaGraphDef::check`] and [`Graph::import`]; `NotFound` for a collection or saver that names a node which
 /// is not there; `InvalidArgument` for an entry that is malformed. No node is added when the graph itself does not fit.
 pub fn import_meta_graph(graph: &Graph, meta: &MetaGraphDef) -> Result<Option<Saver>> {
+    import_meta_graph_with(graph, meta, &MetaImportOptions::default()).map(|(saver, _)| saver)
+}
+
+/// As [`import_meta_graph`], into a name scope, with inputs mapped; gives the saver and what was wanted.
+///
+/// # Errors
+/// As there; `InvalidArgument` when the inputs of the collection `unbound_inputs` are not those that are mapped.
+pub fn import_meta_graph_with<'g>(
+    graph: &'g Graph,
+    meta: &MetaGraphDef,
+    options: &MetaImportOptions<'g>,
+) -> Result<(Option<Saver>, Imported<'g>)> {
     meta.check()?;
-    graph.import(&meta.graph, &ImportOptions::default())?;
+    check_unbound(meta, &options.input_map)?;
+    let info = meta.meta.meta_info_def.as_ref();
+    let import = ImportOptions {
+        prefix: options.import_scope.clone(),
+        input_map: options.input_map.clone(),
+        return_elements: options.return_elements.clone(),
+        producer_ops: info.and_then(|i| i.stripped_op_list.clone()),
+        partial: false,
+    };
+    let imported = match options.clear_devices {
+        false => graph.import(&meta.graph, &import)?,
+        true => {
+            let mut def = meta.graph.clone();
+            def.node.iter_mut().for_each(|n| n.device.clear());
+            graph.import(&def, &import)?
+        }
+    };
+    let scope = ImportScope(&imported.prefix);
     let mut names: Vec<&String> = meta.meta.collection_def.keys().collect();
     names.sort();
-    for name in names {
+    for name in names.into_iter().filter(|n| *n != UNBOUND_INPUTS) {
+        let at = |e: Error| e.context(format!("collection '{name}': "));
         let items = meta.meta.collection_def.get(name);
-        let kind = items.and_then(|c| c.kind.as_ref());
-        for item in
-            entries(graph, name, kind).map_err(|e| e.context(format!("collection '{name}': ")))?
-        {
+        let kind = items.and_then(|c| c.kind.clone());
+        let kind = kind.map(|k| scope.collection(name, k)).transpose();
+        let kind = kind.map_err(at)?;
+        for item in entries(graph, name, kind.as_ref()).map_err(at)? {
             if let (Item::Variable(v), keys::GLOBAL_VARIABLES) = (&item, name.as_str()) {
                 graph.register_variable(v.clone());
             }
             graph.add_to_collection(name, item);
         }
     }
-    let saver = meta.meta.saver_def.as_ref();
-    saver
+    let saver = meta.meta.saver_def.clone();
+    let saver = saver
         .filter(|s| !s.restore_op_name.is_empty() || !s.save_tensor_name.is_empty())
-        .map(|s| Saver::from_def(graph, s))
-        .transpose()
+        .map(|s| Saver::from_def(graph, &scope.saver(s)))
+        .transpose()?;
+    Ok((saver, imported))
+}
+
+fn check_unbound(meta: &MetaGraphDef, map: &[(String, Output<'_>)]) -> Result<()> {
+    let unbound = meta.meta.collection_def.get(UNBOUND_INPUTS);
+    let names: Vec<String> = match unbound.and_then(|c| c.kind.as_ref()) {
+        Some(Kind::BytesList(l)) => {
+            let text = |b: &Vec<u8>| String::from_utf8_lossy(b).into_owned();
+            l.value.iter().map(text).collect()
+        }
+        Some(Kind::NodeList(l)) => l.value.clone(),
+        _ => return Ok(()),
+    };
+    let mut missing = names
+        .iter()
+        .filter(|n| map.iter().all(|(key, _)| key != *n))
+        .map(String::as_str)
+        .peekable();
+    let extra = !names.is_empty() && map.iter().any(|(key, _)| !names.contains(key));
+    match missing.peek().is_none() && !extra {
+        true => Ok(()),
+        false => Err(Error::invalid_argument(format!(
+            "Graph contains unbound inputs: {}. Must provide these inputs through input_map.",
+            missing.collect::<Vec<_>>().join(",")
+        ))),
+    }
 }
 
 fn entries(graph: &Graph, name: &str, kind: Option<&Kind>) -> Result<Vec<Item>> {

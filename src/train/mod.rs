@@ -4,6 +4,7 @@ mod coordinator;
 mod file_writer;
 pub mod hooks;
 mod import_meta;
+mod import_scope;
 mod input;
 #[cfg(test)]
 mod input_tests;
@@ -20,7 +21,9 @@ mod schedules;
 pub use coordinator::Coordinator;
 pub use file_writer::FileWriter;
 pub use hooks::Hook;
-pub use import_meta::{graph_variables, import_meta_graph};
+pub use import_meta::{
+    MetaImportOptions, graph_variables, import_meta_graph, import_meta_graph_with,
+};
 pub use input::{
     BatchOptions, ProducerOptions, batch, batch_join, input_producer, limit_epochs,
     range_input_producer, shuffle_batch, shuffle_batch_join, slice_input_producer,

@@ -4,6 +4,7 @@ mod case;
 mod compare;
 mod graphs;
 mod images;
+mod imports;
 mod ops;
 mod random_graphs;
 mod replays;

@@ -101,7 +101,7 @@ impl Stored<'_> {
     }
 
     fn check_sum(&self, sum: u32) -> Result<()> {
-        if sum == self.entry.crc32c {
+        if crc::agree(self.entry.crc32c, sum) {
             return Ok(());
         }
         Err(Error::data_loss(format!(
@@ -232,7 +232,7 @@ impl Stored<'_> {
             stored = stored.swap_bytes();
         }
         let stored = crc::unmask(stored);
-        if stored != sum {
+        if !crc::agree(stored, sum) {
             return Err(Error::data_loss(format!(
                 "The length checksum does not match: expected {stored:08} but actual is {sum:08}"
             )));

@@ -104,7 +104,7 @@ impl Archive {
         }
         let mut crc = Crc::new();
         crc.update(&bytes);
-        match crc.sum() == member.crc {
+        match crate::io::crc::agree(member.crc, crc.sum()) {
             true => Ok(bytes),
             false => Err(bad("checksum mismatch")),
         }

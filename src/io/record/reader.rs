@@ -190,7 +190,7 @@ impl RecordReader {
             return Err(Error::data_loss(format!("truncated record at {start}")));
         }
         let (length, length_crc) = header.split_at(8);
-        if crc::mask(crc::value(length)) != le32(length_crc) {
+        if !crc::agree(le32(length_crc), crc::mask(crc::value(length))) {
             let hint = match start {
                 0 => " (Is this even a TFRecord file?)",
                 _ => "",
@@ -229,7 +229,8 @@ impl RecordReader {
             }
         };
         let payload = record.len() - FOOTER;
-        if crc::mask(crc::value(&record[..payload])) != le32(&record[payload..]) {
+        let stored = le32(&record[payload..]);
+        if !crc::agree(stored, crc::mask(crc::value(&record[..payload]))) {
             return Err(Error::data_loss(format!(
                 "corrupted record at {}",
                 start + HEADER as u64

@@ -99,7 +99,8 @@ fn read_block(file: &ReadAt, handle: Handle) -> Result<Vec<Entry>> {
     })?;
     // `read` gave exactly `len` bytes, which is at least the trailer's.
     let (covered, stored) = bytes.split_at(bytes.len() - 4);
-    if crc::mask(crc::value(covered)).to_le_bytes() != stored {
+    let stored = stored.iter().rev().fold(0, |n, b| n << 8 | u32::from(*b));
+    if !crc::agree(stored, crc::mask(crc::value(covered))) {
         return Err(Error::data_loss("block checksum mismatch"));
     }
     match covered.split_last() {

@@ -132,7 +132,11 @@ pub(super) fn instantiate(
         versions,
         ..GraphDef::default()
     };
-    body.import(&whole, &ImportOptions::default())?;
+    let options = ImportOptions {
+        partial: true,
+        ..ImportOptions::default()
+    };
+    body.import(&whole, &options)?;
     let mut rets = Vec::new();
     for a in &schema.outputs {
         let text = def.ret.get(&a.name).map_or("", String::as_str);
