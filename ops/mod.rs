@@ -9,6 +9,7 @@ pub mod math;
 pub mod nn;
 pub mod queue;
 pub mod random;
+pub mod stack;
 pub mod state;
 pub mod summary;
 #[cfg(test)]
@@ -30,6 +31,7 @@ static FAMILIES: &[&[&OpEntry]] = &[
     nn::OPS,
     queue::OPS,
     random::OPS,
+    stack::OPS,
     state::OPS,
     state::APPLY_OPS,
     state::SCATTER_OPS,

@@ -29,6 +29,7 @@ pub use error::{Code, Error, Result};
 pub use grad::{Gradient, GradientOptions, IndexedSlices};
 pub use graph::{Graph, ImportOptions, Imported, ImportedElement, NodeRef, Operand, Output, Scope};
 pub use op::Attrs;
+pub use ops::control::{Iterations, LoopVars, WhileOptions};
 pub use ops::math::{KeepDims, Running};
 pub use ops::state::{Initializer, Variable, VariableOptions, init};
 pub use registry::{OpEntry, Registry};

@@ -3,6 +3,7 @@
 mod bad_inputs;
 mod cifar10;
 mod cli;
+mod control;
 mod examples;
 mod gradients;
 mod graph_defs;

@@ -120,7 +120,14 @@ fn branch<'g, B: Branch<'g>>(
     taken: bool,
     build: impl FnOnce(Scope<'g>) -> B,
 ) -> Vec<Output<'g>> {
-    let inside = s.branch(pred_id, pivot, taken);
+    let inside = s.open_branch(pred_id, pivot, taken);
     let outputs = build(inside).outputs(inside, pivot.in_scope(inside));
-    outputs.into_iter().map(|o| inside.bring_in(o)).collect()
+    let outputs: Vec<Output<'g>> = outputs.into_iter().map(|o| inside.bring_in(o)).collect();
+    if let Some(context) = inside.context() {
+        let mut state = s.graph().state();
+        for o in outputs.iter().filter(|o| o.is_valid()) {
+            state.know_outside(context, o.endpoint());
+        }
+    }
+    outputs
 }

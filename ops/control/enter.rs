@@ -2,7 +2,7 @@
 
 use super::forward;
 use crate::error::Error;
-use crate::grad::Grad;
+use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit};
 use crate::op::{Attrs, Flags, OpDef, ShapeCtx};
@@ -15,7 +15,7 @@ pub(crate) static ENTER: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer,
     },
-    grad: Grad::Missing,
+    grad: Grad::Fn(grad),
     kernels: &[KernelDef::cpu(&[], new)],
 };
 
@@ -26,7 +26,7 @@ pub(crate) static REF_ENTER: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer,
     },
-    grad: Grad::Missing,
+    grad: Grad::Fn(grad),
     kernels: &[KernelDef::cpu(&[], new)],
 };
 
@@ -53,6 +53,20 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
         o.clone_from(h);
     }
     Ok(())
+}
+
+/// The gradient of a loop variable leaves the backward loop; that of a loop invariant is added up over the iterations.
+fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
+    let Some(g) = ctx.grads.first().copied().flatten() else {
+        return Ok(vec![None]);
+    };
+    if !ctx.in_backward_loop() {
+        return Ok(vec![Some(g)]);
+    }
+    Ok(vec![Some(match ctx.attrs().bool("is_constant")? {
+        true => ctx.accumulate_invariant(g)?,
+        false => ctx.leave_backward_loop(g.dense(ctx.scope))?.into(),
+    })])
 }
 
 fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {

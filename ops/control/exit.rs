@@ -1,7 +1,7 @@
 //! Exit, RefExit: a tensor leaves its frame.
 
 use super::forward;
-use crate::grad::Grad;
+use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef};
@@ -14,7 +14,7 @@ pub(crate) static EXIT: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer: forward::infer,
     },
-    grad: Grad::Missing,
+    grad: Grad::Fn(grad),
     kernels: &[KernelDef::cpu(&[], forward::kernel)],
 };
 
@@ -25,9 +25,17 @@ pub(crate) static REF_EXIT: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer: forward::infer,
     },
-    grad: Grad::Missing,
+    grad: Grad::Fn(grad),
     kernels: &[KernelDef::cpu(&[], forward::kernel)],
 };
+
+/// The gradient enters the backward loop.
+fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
+    let Some(g) = ctx.grads.first().copied().flatten() else {
+        return dense([None]);
+    };
+    dense([ctx.enter_backward_loop(g)?])
+}
 
 impl<'g> Scope<'g> {
     /// Gives `data` to the parent frame (op `Exit`, on references `RefExit`).

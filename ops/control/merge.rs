@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
-use crate::graph::{Output, Scope};
+use crate::graph::{Output, Scope, Surroundings};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
@@ -65,19 +65,21 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
     let g = ctx.grad(0);
     let inputs = ctx.node.inputs();
     let at = s.colocate_with(g);
-    let first = inputs.first().map(|i| i.node());
-    if let Some((pred, _)) = first.and_then(|n| s.branch_of(n)) {
+    let Some(first) = inputs.first() else {
+        return Err(Error::internal("a Merge without inputs"));
+    };
+    let (pred, name) = match ctx.surroundings(*first) {
+        Surroundings::Loop => (Some(ctx.backward_pivot()?), "Switch"),
+        Surroundings::Branch(pred, _) => (Some(ctx.real_predicate(pred)?), "cond_grad"),
+        Surroundings::None => (None, "Switch"),
+    };
+    if let Some(pred) = pred {
         if inputs.len() != 2 {
             return Err(Error::unimplemented(
-                "the gradient of a Merge of other than two branches of a cond",
+                "the gradient of a Merge of other than two inputs in a loop or a conditional",
             ));
         }
-        let node = at
-            .op("Switch")
-            .name("cond_grad")
-            .input(g)
-            .input(pred)
-            .finish();
+        let node = at.op("Switch").name(name).input(g).input(pred).finish();
         return dense(node.outputs().into_iter().map(Some));
     }
     let chosen: Vec<Output<'g>> = (0..inputs.len())

@@ -24,12 +24,14 @@ mod switch_n;
 #[cfg(test)]
 mod tests;
 mod to_bool;
+mod while_loop;
 mod while_op;
 
 pub use assert::AssertData;
 pub use cond::Branch;
 pub use enter::EnterOptions;
 pub use print::PrintOptions;
+pub use while_loop::{Iterations, LoopVars, WhileOptions};
 
 use crate::registry::OpEntry;
 

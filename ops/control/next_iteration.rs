@@ -1,7 +1,7 @@
 //! NextIteration, RefNextIteration: a tensor goes on to the next iteration of its frame.
 
 use super::forward;
-use crate::grad::Grad;
+use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef};
@@ -14,7 +14,7 @@ pub(crate) static NEXT_ITERATION: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer: forward::infer,
     },
-    grad: Grad::Missing,
+    grad: Grad::Fn(grad),
     kernels: &[KernelDef::cpu(&[], forward::kernel)],
 };
 
@@ -25,9 +25,14 @@ pub(crate) static REF_NEXT_ITERATION: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer: forward::infer,
     },
-    grad: Grad::Missing,
+    grad: Grad::Fn(grad),
     kernels: &[KernelDef::cpu(&[], forward::kernel)],
 };
+
+/// The gradient passes: the loop's Switch closes the backward loop.
+fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
+    dense([Some(ctx.grad(0))])
+}
 
 impl<'g> Scope<'g> {
     /// Gives `data` to the next iteration (op `NextIteration`, on references `RefNextIteration`).

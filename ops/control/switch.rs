@@ -1,15 +1,12 @@
 //! Switch, RefSwitch: a tensor goes to one of two outputs; the other output is dead.
 
 use super::forward;
-use crate::dtype::DType;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, Gradient, InputGradients, dense};
-use crate::graph::{Operand, Output, Scope};
+use crate::graph::{Operand, Output, Scope, Surroundings};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
-use crate::shape::Shape;
-use crate::tensor::Tensor;
 
 pub(crate) static SWITCH: OpEntry = OpEntry {
     def: OpDef {
@@ -57,21 +54,17 @@ fn new(_: &KernelInit<'_>) -> crate::Result<AnyKernel> {
 /// Merges the gradients of both sides; where only one is used, the other gives zeros when it is taken.
 fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
     let s = ctx.scope;
-    let Some((pred, taken)) = s.branch_of(ctx.node) else {
-        let pred = ctx.input(1);
-        let sides = [(0, "Switch"), (1, "Switch")].map(|(side, name)| {
-            let g = match ctx.has_grad(side) {
-                true => ctx.grad(side),
-                false => zeros_like(ctx, side),
-            };
-            s.op("Switch")
-                .name(name)
-                .input(g)
-                .input(pred)
-                .finish()
-                .output(side)
-        });
-        return dense([Some(s.op("Merge").list(sides).out()), None]);
+    let (pred, taken) = match ctx.surroundings(ctx.output(0)) {
+        Surroundings::Branch(pred, taken) => (pred, taken),
+        Surroundings::Loop => return loop_grad(ctx),
+        Surroundings::None => {
+            let pred = ctx.input(1);
+            let sides = [0, 1].map(|side| {
+                let switch = s.op("Switch").input(ctx.grad(side)).input(pred);
+                switch.finish().output(side)
+            });
+            return dense([Some(s.op("Merge").list(sides).out()), None]);
+        }
     };
     let (here, there) = (usize::from(taken), usize::from(!taken));
     if !ctx.has_grad(here) || !ctx.input(0).dtype().is_trainable() {
@@ -81,41 +74,31 @@ fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
     sides[here] = ctx.grad(here);
     sides[there] = match ctx.has_grad(there) {
         true => ctx.grad(there),
-        false => zeros_on(ctx, pred, there, sides[here].dtype()),
+        false => ctx.zeros_on_side(pred, there, sides[here].dtype())?,
     };
     let merged = s.op("Merge").name("cond_grad").list(sides).out();
     Ok(vec![Some(Gradient::Dense(merged)), None])
 }
 
-/// Zeros for an output without gradient, dead where that output is.
-fn zeros_like<'g>(ctx: &GradCtx<'g>, side: usize) -> Output<'g> {
-    let z = ctx.outer.named("zeros_like");
-    z.op("ZerosLike").input(ctx.output(side)).out()
-}
-
-/// Zeros of the data's shape that are live exactly when `pred` leads to `side`.
-fn zeros_on<'g>(ctx: &GradCtx<'g>, pred: Output<'g>, side: usize, dtype: DType) -> Output<'g> {
-    let s = ctx.outer;
-    let data = ctx.node.input(0);
-    let live = s.op("Switch").input(data).input(pred).finish().output(side);
-    let pivot = s.op("Identity").input(live).finish();
-    let shape_op = match data.dtype() {
-        DType::Resource => "VariableShape",
-        _ => "Shape",
-    };
-    let shape = s.op(shape_op).input(live).out();
-    let s = s.after([pivot]).scope("zeros");
-    let zero = s.op("Const").name("Const");
-    let zero = match Tensor::zeros(dtype, Shape::scalar()) {
-        Ok(z) => zero.attr("dtype", dtype).attr("value", z).out(),
-        Err(e) => {
-            s.graph().fail(e);
-            Output::broken(s)
+/// A loop's Switch is differentiated twice: from the Exit comes the gradient of the last iteration, and from the body
+/// that of the one before, which closes the backward loop.
+fn loop_grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {
+    let s = ctx.scope;
+    if let Some(merge) = ctx.switch_merge() {
+        if ctx.has_grad(1) {
+            let next = s.op("NextIteration").input(ctx.grad(1)).out();
+            s.graph().check()?;
+            s.graph().set_input(merge.node().id(), 1, next)?;
         }
-    };
-    let name = format!("{}/", s.name());
-    let bare = ctx.outer.op("Fill").name(name);
-    bare.input(shape).input(zero).out()
+        return dense([None, None]);
+    }
+    if !ctx.has_grad(0) {
+        return dense([None, None]);
+    }
+    let last = ctx.grad(0);
+    let merge = s.op("Merge").name("b_switch").list([last, last]).out();
+    ctx.keep_switch_merge(merge)?;
+    dense([Some(merge), None])
 }
 
 impl<'g> Scope<'g> {

@@ -1,5 +1,7 @@
 //! Symbolic gradients: the walk from the ys back to the xs, as TensorFlow's `gradients()` does it.
 
+mod control;
+mod loops;
 mod slices;
 mod walk;
 
@@ -9,6 +11,7 @@ pub use walk::{GradientOptions, gradients};
 use crate::error::Result;
 use crate::graph::{NodeRef, Output, Scope};
 use crate::op::Attrs;
+use std::panic::Location;
 
 /// A gradient: a tensor, or only some rows of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,15 +66,17 @@ pub struct GradCtx<'g> {
     /// The gradients of its outputs.
     pub grads: Vec<Option<Gradient<'g>>>,
     attrs: Attrs,
+    location: &'static Location<'static>,
 }
 
 impl<'g> GradCtx<'g> {
-    /// A view for one node.
+    /// A view for one node, for gradients asked for at a line.
     pub fn new(
         scope: Scope<'g>,
         outer: Scope<'g>,
         node: NodeRef<'g>,
         grads: Vec<Option<Gradient<'g>>>,
+        location: &'static Location<'static>,
     ) -> GradCtx<'g> {
         let attrs = node.node().map(|n| n.attrs.clone()).unwrap_or_default();
         GradCtx {
@@ -80,6 +85,7 @@ impl<'g> GradCtx<'g> {
             node,
             grads,
             attrs,
+            location,
         }
     }
     /// An input of the node.
@@ -94,7 +100,10 @@ impl<'g> GradCtx<'g> {
     pub fn grad(&self, i: usize) -> Output<'g> {
         match self.grads.get(i).copied().flatten() {
             Some(g) => g.dense(self.scope).in_scope(self.scope),
-            None => self.scope.op("ZerosLike").input(self.output(i)).out(),
+            None => self.zeros_for(i).unwrap_or_else(|e| {
+                self.scope.graph().fail(e);
+                Output::broken(self.scope)
+            }),
         }
     }
     /// Whether a gradient arrived for an output.

@@ -1,5 +1,6 @@
 //! The builder of one node: inputs, attributes, name; types and shapes are inferred when it is finished.
 
+use super::context::{At, admit};
 use super::names::is_valid_node_name;
 use super::{Endpoint, Node, NodeId, NodeRef, Operand, Output, Scope, State};
 use crate::def::{AttrValue, TypeRef};
@@ -221,42 +222,34 @@ impl<'g> OpBuilder<'g> {
                 _ => state.names.unique(&full),
             }
         };
-        if let Some(cond) = data.cond {
-            for e in &mut inputs {
-                *e = super::scope::capture(scope, cond, *e, &name, self.location)?;
+        let mut controls = self.controls;
+        {
+            let state = graph.state();
+            for c in &data.controls {
+                // What an input already waits for need not be waited for again.
+                let implied = inputs.iter().any(|e| {
+                    let after = state.node(e.node).map(|n| &n.after);
+                    e.node == *c || after.is_some_and(|a| a.contains(c))
+                });
+                if !implied && !controls.contains(c) {
+                    controls.push(*c);
+                }
             }
+        }
+        let mut context = data.context;
+        if let Some(outer) = context {
+            // A constant opens no name scope of its own.
+            let prefix = match self.op {
+                "Const" => data.prefix.clone(),
+                _ => format!("{name}/"),
+            };
+            let at = At::new(scope, prefix, self.location);
+            let admitted = admit(&at, outer, self.op, &mut inputs, &mut controls)?;
+            context = Some(admitted);
         }
         let mut state = graph.state();
         let (shapes, handles) =
             infer_shapes(&state, &schema, &attrs, &inputs, signature.outputs.len())?;
-        let mut controls = self.controls;
-        for c in &data.controls {
-            // What an input already waits for need not be waited for again.
-            let implied = inputs.iter().any(|e| {
-                let after = state.node(e.node).map(|n| &n.after);
-                e.node == *c || after.is_some_and(|a| a.contains(c))
-            });
-            if !implied && !controls.contains(c) {
-                controls.push(*c);
-            }
-        }
-        if let Some(cond) = data.cond {
-            // In this branch, or in one nested in it.
-            let inside = |id: NodeId| {
-                let mut context = state.node(id).and_then(|n| n.cond);
-                while let Some(c) = context.filter(|c| *c != cond) {
-                    context = state.conds.get(c as usize).and_then(|c| c.outer);
-                }
-                context.is_some()
-            };
-            controls.retain(|c| inside(*c));
-            if inputs.is_empty()
-                && controls.is_empty()
-                && let Some(c) = state.conds.get(cond as usize)
-            {
-                controls.push(c.pivot);
-            }
-        }
         let (mut groups, mut device) = (data.colocate, data.device);
         for (e, _) in inputs
             .iter()
@@ -276,13 +269,14 @@ impl<'g> OpBuilder<'g> {
         }
         if !groups.is_empty() {
             groups.sort();
+            groups.dedup();
             let groups: Vec<Vec<u8>> = groups.into_iter().map(String::into_bytes).collect();
             attrs
                 .0
                 .entry("_class".into())
                 .or_insert(AttrValue::BytesList(groups));
         }
-        Ok(state.insert(Node {
+        let id = state.insert(Node {
             id: NodeId::new(0),
             name,
             op: schema,
@@ -295,9 +289,16 @@ impl<'g> OpBuilder<'g> {
             shapes,
             handles,
             location: Some(self.location),
-            cond: data.cond,
+            context,
             after: data.controls,
-        }))
+        });
+        if let Some(context) = context {
+            let outputs = state.node(id).map_or(0, |n| n.outputs.len());
+            for port in 0..outputs as u32 {
+                state.know(context, Endpoint { node: id, port });
+            }
+        }
+        Ok(id)
     }
 }
 

@@ -35,6 +35,10 @@ pub mod keys {
     pub const TABLE_INITIALIZERS: &str = "table_initializer";
     /// The op that initializes.
     pub const INIT_OP: &str = "init_op";
+    /// Branches of conditionals that lie in no loop and no other branch.
+    pub const COND_CONTEXT: &str = "cond_context";
+    /// Loops that lie in no other loop and no branch.
+    pub const WHILE_CONTEXT: &str = "while_context";
     /// The merged summary.
     pub const SUMMARY_OP: &str = "summary_op";
 }

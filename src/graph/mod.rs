@@ -4,6 +4,7 @@ mod build;
 mod census;
 mod collections;
 mod constant;
+pub(crate) mod context;
 mod export;
 mod handles;
 mod import;
@@ -15,6 +16,7 @@ mod scope;
 pub use build::OpBuilder;
 pub use census::Census;
 pub use collections::{Item, QueueRunnerInfo, VariableInfo, keys};
+pub use context::Surroundings;
 pub use handles::{NodeRef, Operand, Output};
 pub use import::{ImportOptions, Imported, ImportedElement};
 pub use library::Function;
@@ -29,7 +31,7 @@ use crate::shape::PartialShape;
 use node::Edge;
 use parking_lot::{Mutex, MutexGuard};
 use petgraph::graph::DiGraph;
-use scope::{CondContext, ScopeData};
+use scope::ScopeData;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -53,7 +55,8 @@ pub(crate) struct State {
     pub(crate) versions: VersionDef,
     pub(crate) names: names::Names,
     pub(crate) scopes: Vec<ScopeData>,
-    pub(crate) conds: Vec<CondContext>,
+    pub(crate) contexts: Vec<context::Context>,
+    pub(crate) loop_gradients: Vec<context::LoopGradient>,
     pub(crate) collections: BTreeMap<String, Vec<Item>>,
     pub(crate) variables: HashMap<String, VariableInfo>,
     pub(crate) error: Option<Error>,
@@ -76,7 +79,8 @@ impl Graph {
             },
             names: names::Names::default(),
             scopes: vec![ScopeData::default()],
-            conds: Vec::new(),
+            contexts: Vec::new(),
+            loop_gradients: Vec::new(),
             collections: BTreeMap::new(),
             variables: HashMap::new(),
             error: None,

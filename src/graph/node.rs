@@ -1,5 +1,6 @@
 //! Nodes and edges.
 
+use super::context::ContextId;
 use crate::def::TypeRef;
 use crate::op::{Attrs, HandleData, OpSchema};
 use crate::shape::PartialShape;
@@ -73,8 +74,8 @@ pub struct Node {
     pub handles: Vec<HandleData>,
     /// The line of the program that made it.
     pub location: Option<&'static Location<'static>>,
-    /// The branch of a `cond` in which it stands, as an index into the graph's list.
-    pub(crate) cond: Option<u32>,
+    /// The loop or branch of a conditional in which it stands.
+    pub(crate) context: Option<ContextId>,
     /// The control dependencies of the scope in which it was made, given to it or not.
     pub(crate) after: Vec<NodeId>,
 }

@@ -1,11 +1,11 @@
 //! Scopes: cheap views of a graph that say how new nodes are named, placed, ordered and colocated.
 
+use super::context::ContextId;
 use super::names::is_valid_scope_name;
-use super::{Endpoint, Graph, NodeId, NodeRef, OpBuilder, Output};
+use super::{Graph, NodeId, NodeRef, OpBuilder, Output};
 use crate::def::AttrValue;
 use crate::error::Error;
 use crate::tensor::Tensor;
-use std::collections::HashMap;
 use std::panic::Location;
 
 /// How `get_variable` treats variables that exist or do not exist yet.
@@ -41,19 +41,9 @@ pub(crate) struct ScopeData {
     pub(crate) device: String,
     pub(crate) controls: Vec<NodeId>,
     pub(crate) colocate: Vec<String>,
-    pub(crate) cond: Option<u32>,
+    /// The context in which nodes stand.
+    pub(crate) context: Option<ContextId>,
     /// Where a composite was opened: what is built from its result stands there.
-    pub(crate) outer: Option<u32>,
-}
-
-/// One branch of a `cond`: what enters it goes through a Switch.
-pub(crate) struct CondContext {
-    pub(crate) predicate: Endpoint,
-    /// The node that runs exactly when the branch is taken.
-    pub(crate) pivot: NodeId,
-    /// Which output of a Switch leads here: 0 for false, 1 for true.
-    pub(crate) branch: u32,
-    pub(crate) captured: HashMap<Endpoint, Endpoint>,
     pub(crate) outer: Option<u32>,
 }
 
@@ -201,11 +191,11 @@ impl<'g> Scope<'g> {
             }
         })
     }
-    /// Nodes made inside have no control dependencies from scopes (and stand outside of any `cond`).
+    /// Nodes made inside have no control dependencies from scopes, and stand in no loop and no branch.
     pub fn without_control(self) -> Scope<'g> {
         self.derive(|d| {
             d.controls.clear();
-            d.cond = None;
+            d.context = None;
         })
     }
     /// Nodes made inside stand on the device of that node.
@@ -237,12 +227,16 @@ impl<'g> Scope<'g> {
     pub fn result_op(self, op: &'g str) -> OpBuilder<'g> {
         let name = format!("{}/", self.name());
         let builder = OpBuilder::new(self, op, Location::caller()).name(name);
+        builder.result_in(self.result_scope())
+    }
+    /// Where what is built from the result of a composite stands.
+    pub(crate) fn result_scope(self) -> Scope<'g> {
         match self.data().outer {
-            Some(id) => builder.result_in(Scope {
+            Some(id) => Scope {
                 graph: self.graph,
                 id,
-            }),
-            None => builder,
+            },
+            None => self.unnamed(),
         }
     }
 
@@ -271,124 +265,5 @@ pub(crate) fn colocation_groups(n: &super::Node) -> Vec<String> {
             .map(|b| String::from_utf8_lossy(b).into_owned())
             .collect(),
         _ => vec![format!("loc:@{}", n.name)],
-    }
-}
-
-/// Brings a tensor into a branch of a `cond`: the same endpoint when it is made there, else an output of a Switch.
-pub(crate) fn capture(
-    scope: Scope<'_>,
-    cond: u32,
-    e: Endpoint,
-    user: &str,
-    location: &'static Location<'static>,
-) -> crate::error::Result<Endpoint> {
-    let graph = scope.graph();
-    let (predicate, branch, outer) = {
-        let s = graph.state();
-        // Nodes of this branch, and of branches nested in it, need no Switch.
-        let mut context = s.node(e.node).and_then(|n| n.cond);
-        while let Some(c) = context {
-            if c == cond {
-                return Ok(e);
-            }
-            context = s.conds.get(c as usize).and_then(|c| c.outer);
-        }
-        let Some(c) = s.conds.get(cond as usize) else {
-            return Ok(e);
-        };
-        if let Some(found) = c.captured.get(&e) {
-            return Ok(*found);
-        }
-        (c.predicate, c.branch, c.outer)
-    };
-    // From further out it passes through the branches in between.
-    let (e_outer, predicate) = match outer {
-        Some(o) => (
-            capture(scope, o, e, user, location)?,
-            capture(scope, o, predicate, user, location)?,
-        ),
-        None => (e, predicate),
-    };
-    let outside = scope.derive(|d| {
-        d.cond = None;
-        d.controls.clear();
-        d.op_name = None;
-    });
-    let data = Output::new(outside, e_outer.node, e_outer.port);
-    let op = if data.type_ref().is_ref {
-        "RefSwitch"
-    } else {
-        "Switch"
-    };
-    let outside = outside.colocate_with(data);
-    let switch = OpBuilder::new(outside, op, location)
-        .input(data)
-        .input(Output::new(outside, predicate.node, predicate.port))
-        .name(format!("{user}/Switch/"))
-        .finish();
-    graph.check()?;
-    let inside = Endpoint {
-        node: switch.id(),
-        port: branch,
-    };
-    let mut s = graph.state();
-    if let Some(n) = s.node_mut(switch.id()) {
-        n.cond = Some(cond);
-    }
-    if let Some(c) = s.conds.get_mut(cond as usize) {
-        c.captured.insert(e, inside);
-    }
-    Ok(inside)
-}
-
-impl<'g> Scope<'g> {
-    /// Opens one branch of a `cond`: what is used inside from outside comes through a Switch on `predicate`;
-    /// what has no inputs runs after `pivot`, an Identity of the Switch output that leads here.
-    pub fn branch(self, predicate: Output<'g>, pivot: Output<'g>, taken: bool) -> Scope<'g> {
-        let outer = self.data().cond;
-        let id = {
-            let mut s = self.graph.state();
-            s.conds.push(CondContext {
-                predicate: predicate.endpoint(),
-                pivot: pivot.node().id(),
-                branch: u32::from(taken),
-                captured: HashMap::new(),
-                outer,
-            });
-            let id = (s.conds.len() - 1) as u32;
-            if let Some(n) = s.node_mut(pivot.node().id()) {
-                n.cond = Some(id);
-            }
-            id
-        };
-        self.derive(|d| {
-            d.cond = Some(id);
-            d.controls.clear();
-            d.op_name = None;
-        })
-    }
-    /// The branch of a `cond` in which a node stands: the predicate, and which of its values leads here.
-    pub fn branch_of(self, node: NodeRef<'g>) -> Option<(Output<'g>, bool)> {
-        let cond = node.node()?.cond?;
-        let s = self.graph.state();
-        let c = s.conds.get(cond as usize)?;
-        let (p, taken) = (c.predicate, c.branch == 1);
-        drop(s);
-        Some((Output::new(self, p.node, p.port), taken))
-    }
-    /// An output made elsewhere, as it is seen in this scope (through a Switch inside a branch of a `cond`).
-    #[track_caller]
-    pub fn bring_in(self, x: Output<'g>) -> Output<'g> {
-        let Some(cond) = self.data().cond.filter(|_| x.is_valid()) else {
-            return x.in_scope(self);
-        };
-        let user = self.name();
-        match capture(self, cond, x.endpoint(), &user, Location::caller()) {
-            Ok(e) => Output::new(self, e.node, e.port),
-            Err(e) => {
-                self.graph.fail(e);
-                Output::broken(self)
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@ use crate::shape::Shape;
 use crate::tensor::{ResourceHandle, Tensor};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What travels along an edge.
 #[derive(Clone)]
@@ -52,6 +53,8 @@ pub struct Step {
     pub id: u64,
     /// Its cancellation.
     pub cancellation: Cancellation,
+    /// What ends with it: stacks, arrays of tensors.
+    pub resources: Resources,
 }
 
 impl crate::resource::reader::Cancel for Step {
@@ -241,6 +244,31 @@ impl<'a> OpContext<'a> {
     /// `NotFound` when it does not exist or is of another kind.
     pub fn resource<R: Resource>(&self, i: usize) -> Result<Arc<R>> {
         self.env.resources.lookup(self.handle(i)?)
+    }
+    /// Makes a resource that ends with the step, under a unique name that begins with `name`; gives its handle.
+    ///
+    /// # Errors
+    /// None that a caller could cause.
+    pub fn add_to_step<R: Resource>(&self, name: &str, resource: R) -> Result<Tensor> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let container = format!("step_{}", self.step.id);
+        let handle = ResourceHandle {
+            device: self.env.device.clone(),
+            container: container.clone(),
+            name: name.clone(),
+            kind: R::KIND.into(),
+        };
+        let resources = &self.step.resources;
+        resources.get_or_create(&container, &name, || Ok(resource))?;
+        Tensor::from_handles(Shape::scalar(), vec![handle])
+    }
+    /// The resource of this step behind an input.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not exist or is of another kind.
+    pub fn step_resource<R: Resource>(&self, i: usize) -> Result<Arc<R>> {
+        self.step.resources.lookup(self.handle(i)?)
     }
 }
 

@@ -3,11 +3,13 @@
 pub mod philox;
 pub mod queue;
 pub mod reader;
+mod stack;
 mod variable;
 
 pub use philox::{Philox, Words};
 pub use queue::Queue;
 pub use reader::Reader;
+pub use stack::Stack;
 pub use variable::{Variable, lock_all};
 
 use crate::error::{Error, Result};

@@ -277,6 +277,7 @@ impl Session {
         let step = Arc::new(Step {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             cancellation: Cancellation::default(),
+            resources: Resources::default(),
         });
         {
             let mut steps = self.0.steps.lock();

@@ -91,6 +91,7 @@ impl SingleOp {
         let step = Arc::new(Step {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             cancellation: Cancellation::default(),
+            resources: Resources::default(),
         });
         let outcome = match &self.kernel {
             AnyKernel::Sync(k) => {

@@ -87,6 +87,14 @@ pub fn import_meta_graph_with<'g>(
         let kind = items.and_then(|c| c.kind.clone());
         let kind = kind.map(|k| scope.collection(name, k)).transpose();
         let kind = kind.map_err(at)?;
+        if [keys::COND_CONTEXT, keys::WHILE_CONTEXT].contains(&name.as_str())
+            && let Some(Kind::BytesList(list)) = &kind
+        {
+            // Not a collection of the graph: nodes stand in their contexts.
+            let add = |b: &Vec<u8>| graph.add_context_entry(name, b);
+            list.value.iter().try_for_each(add).map_err(at)?;
+            continue;
+        }
         for item in entries(graph, name, kind.as_ref()).map_err(at)? {
             if let (Item::Variable(v), keys::GLOBAL_VARIABLES) = (&item, name.as_str()) {
                 graph.register_variable(v.clone());

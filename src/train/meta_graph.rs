@@ -52,6 +52,16 @@ pub fn meta_graph(graph: &Graph, saver: Option<&Saver>) -> Result<MetaGraphDef> 
                 .insert(name, proto::CollectionDef { kind: Some(kind) });
         }
     }
+    for (name, entry) in graph.context_entries() {
+        let entries = meta.collection_def.entry(name.into()).or_default();
+        match &mut entries.kind {
+            Some(Kind::BytesList(list)) => list.value.push(entry),
+            kind => {
+                let value = vec![entry];
+                *kind = Some(Kind::BytesList(BytesList { value }));
+            }
+        }
+    }
     Ok(MetaGraphDef::new(def, meta))
 }
 

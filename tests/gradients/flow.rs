@@ -1,7 +1,9 @@
 //! Control flow, and gradients of variables.
 
 use super::check::{Noise, Row, between, node, numbers, of_type, row};
-use tensorloom::{AttrValue, DType, GradientOptions, Graph, Output, PartialShape, Scope, Session};
+use tensorloom::{
+    AttrValue, DType, GradientOptions, Graph, Output, PartialShape, Scope, Session, WhileOptions,
+};
 
 pub fn rows() -> Vec<Row> {
     let x = || [between(&[3], -1.0, 1.0)];
@@ -20,6 +22,9 @@ pub fn rows() -> Vec<Row> {
         branches("Switch", false),
         branches("Merge", true),
         branches("Merge", false),
+        looping("Enter"),
+        looping("Exit"),
+        looping("NextIteration"),
         row("Switch", x(), |s, x| {
             let sides = node(s, "Switch", &[x[0], s.constant(true)], &[]);
             vec![
@@ -35,6 +40,32 @@ pub fn rows() -> Vec<Row> {
             vec![list.attr(first.0, first.1).out()]
         }),
     ]
+}
+
+/// A loop with a variable and an invariant.
+fn looping(op: &'static str) -> Row {
+    let xs = [between(&[3], -1.0, 1.0), between(&[3], 0.5, 1.5)];
+    row(op, xs, |s, x| {
+        let (x, w) = (x[0], x[1]);
+        let [_, y] = s.while_loop(
+            |s, [i, _]| s.less(i, 3i32),
+            |s, [i, y]| [i + 1i32, s.sin(y) * w],
+            [s.constant(0i32), x],
+            &WhileOptions::default(),
+        );
+        vec![y]
+    })
+}
+
+/// A loop that passes a reference on, and what it gives in the end.
+fn looping_on<'g>(s: Scope<'g>, v: Output<'g>) -> Output<'g> {
+    let [_, v] = s.while_loop(
+        |s, [i, _]| s.less(i, 2i32),
+        |_, [i, v]| [i + 1i32, v],
+        [s.constant(0i32), v],
+        &WhileOptions::default(),
+    );
+    s.square(v)
 }
 
 /// What is built from a variable: a reference or a resource handle.
@@ -69,6 +100,9 @@ pub const ON_VARIABLES: &[(&str, OfVariable)] = &[
         let (no, yes) = (s.neg(sides.output(0)), s.square(sides.output(1)));
         s.op("Merge").list([no, yes]).out()
     }),
+    ("RefEnter", looping_on),
+    ("RefExit", looping_on),
+    ("RefNextIteration", looping_on),
     ("RefMerge", |s, v| {
         let sides = s.op("RefSwitch").input(v).input(s.constant(false)).finish();
         s.square(s.op("RefMerge").list(sides.outputs()).out())

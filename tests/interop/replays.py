@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from cases.harness import CODES, clean, config, const
-from sessions import updates
+from sessions import control_flow, updates
 from sessions.common import FOLDER
 
 tf.disable_v2_behavior()
@@ -555,6 +555,7 @@ def main():
     globals()["SEED"] = args.seed
     os.makedirs(args.out, exist_ok=True)
     TOPICS.update(updates.TOPICS)
+    TOPICS.update(control_flow.TOPICS)
     for name, make in TOPICS.items():
         if not args.only or name in args.only.split(","):
             for fixture in make():

@@ -7,15 +7,15 @@ mod images;
 mod imports;
 mod ops;
 mod random_graphs;
-mod replays;
-mod tolerance;
+pub mod replays;
+pub mod tolerance;
 
 use std::path::PathBuf;
 use tensorloom::Tensor;
 use tensorloom::def::{AttrValue, NodeDef};
 
 /// A folder of recorded data.
-fn data(folder: &str) -> PathBuf {
+pub fn data(folder: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data")
         .join(folder)

@@ -105,7 +105,7 @@ fn replay(folder: &Path, name: &str, allowed: Tolerance) -> Result<Vec<String>, 
     )
 }
 
-fn replay_in(
+pub fn replay_in(
     (g, session): (&Graph, &Session),
     folder: &Path,
     name: &str,
@@ -259,6 +259,11 @@ fn batches_are_normalized_as_tensorflow_does() {
 #[test]
 fn functions_are_called_as_tensorflow_calls_them() {
     replay_all("replays", &["functional"], Tolerance::EXACT);
+}
+
+#[test]
+fn loops_and_their_gradients_give_what_tensorflow_gives() {
+    replay_all("replays", &["control_"], of_gradients("Sum", DType::F32));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::ops::array::SliceSpec;
 pub(super) fn rows<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
     let s = ctx.scope;
     let (params, indices) = (ctx.input(0), ctx.input(1));
-    let shape = s.shape(params);
+    let shape = s.colocate_with(params).shape(params).in_scope(s);
     let size = s.size(indices).expand_dims(0);
     let rest = shape.strided_slice(&SliceSpec::new().from(1));
     let values = ctx.grad(0).reshape(s.concat(&[size, rest], 0));

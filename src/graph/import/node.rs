@@ -134,7 +134,7 @@ impl Import<'_> {
             handles,
             outputs: signature.outputs,
             location: None,
-            cond: None,
+            context: None,
             after: self.controls.to_vec(),
         })
     }

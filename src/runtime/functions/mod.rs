@@ -385,7 +385,7 @@ impl Expander<'_> {
             handles: vec![None; types.outputs.len()],
             outputs: types.outputs,
             location: site.node.location as Option<&'static Location<'static>>,
-            cond: None,
+            context: None,
             after: Vec::new(),
         };
         self.out.push(Draft {

@@ -73,7 +73,7 @@ pub(super) fn compute<'g>(
     };
     // What the loss's scope waits for, the gradients wait for.
     let around = scope.data();
-    let root = match around.cond {
+    let root = match around.context {
         Some(_) => graph.root(),
         None => graph.root().derive(|d| d.controls = around.controls),
     };
