@@ -115,7 +115,7 @@ impl<'g> Scope<'g> {
     pub fn import(self, def: &GraphDef, options: &ImportOptions<'g>) -> Result<Imported<'g>> {
         def.check_versions()?;
         let scope = self.data();
-        if scope.cond.is_some() {
+        if scope.context.is_some() {
             return Err(Error::unimplemented(
                 "a definition cannot be imported into a branch of a cond",
             ));
