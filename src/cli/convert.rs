@@ -59,10 +59,10 @@ enum FormName {
 }
 
 impl Args {
-    /// What writes to `output` what was made of `input`, as that path asks for.
-    pub(super) fn new(input: &Path, output: &Path) -> Args {
+    /// What writes to `output`, as that path asks for, what was made of `input`; without `input` nothing comes along.
+    pub(super) fn new(input: Option<&Path>, output: &Path) -> Args {
         Args {
-            input: input.to_path_buf(),
+            input: input.unwrap_or(Path::new("")).to_path_buf(),
             output: output.to_path_buf(),
             what: None,
             form: None,
@@ -109,6 +109,11 @@ impl Args {
                 self.output.display()
             ))
         })
+    }
+
+    /// What is written when this is what was read.
+    pub(super) fn kind_for(&self, definition: &Definition) -> Kind {
+        self.output_kind(definition, is_folder(&self.output))
     }
 
     fn output_kind(&self, definition: &Definition, folder: bool) -> Kind {

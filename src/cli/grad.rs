@@ -73,7 +73,7 @@ impl Args {
         graph.import(file.graph(), &ImportOptions::default())?;
         let found = self.gradients(&graph)?;
         let added = add_new(&graph, &mut file.meta.graph)?;
-        convert::Args::new(&self.graph.graph, &self.out).write(file.into_definition())?;
+        convert::Args::new(Some(&self.graph.graph), &self.out).write(file.into_definition())?;
         match self.json {
             true => out.json(&json!({"gradients": found, "nodes_added": added}))?,
             false => print(&found, added, out)?,

@@ -11,6 +11,7 @@ mod dot;
 mod edges;
 mod events;
 mod feeds;
+mod freeze;
 mod grad;
 mod graph_file;
 mod inspect;
@@ -57,6 +58,7 @@ enum Command {
     Diff(diff::Args),
     Dot(dot::Args),
     Grad(grad::Args),
+    Freeze(freeze::Args),
     Devices(devices::Args),
     Ops(ops::Args),
     Completions(completions::Args),
@@ -74,6 +76,7 @@ impl Command {
             Command::Diff(a) => a.run(out),
             Command::Dot(a) => a.run(out),
             Command::Grad(a) => a.run(out),
+            Command::Freeze(a) => a.run(out),
             Command::Devices(a) => a.run(out),
             Command::Ops(a) => a.run(out),
             Command::Completions(a) => a.run(out),

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The signature that is run when nothing else is asked for.
-const DEFAULT_SIGNATURE: &str = "serving_default";
+pub(super) const DEFAULT_SIGNATURE: &str = "serving_default";
 /// How long queue runners may take to stop.
 const GRACE: Duration = Duration::from_secs(120);
 
@@ -343,7 +343,7 @@ fn start(session: &Session) -> Result<Coordinator> {
 }
 
 /// The folder that a SavedModel's variables and assets lie in.
-fn saved_model_folder(file: &GraphFile) -> Option<PathBuf> {
+pub(super) fn saved_model_folder(file: &GraphFile) -> Option<PathBuf> {
     let variables = file.variables()?;
     variables.parent()?.parent().map(PathBuf::from)
 }

@@ -2,6 +2,7 @@
 
 mod coordinator;
 mod file_writer;
+mod freeze;
 pub mod hooks;
 mod import_meta;
 mod import_scope;
@@ -20,6 +21,7 @@ mod schedules;
 
 pub use coordinator::Coordinator;
 pub use file_writer::FileWriter;
+pub use freeze::freeze;
 pub use hooks::Hook;
 pub use import_meta::{
     MetaImportOptions, graph_variables, import_meta_graph, import_meta_graph_with,

@@ -5,6 +5,7 @@ mod checkpoint;
 mod diff;
 mod dot;
 mod events;
+mod freeze;
 mod grad;
 mod run;
 mod training;
