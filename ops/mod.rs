@@ -12,6 +12,7 @@ pub mod random;
 pub mod stack;
 pub mod state;
 pub mod summary;
+pub mod tensor_array;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -36,6 +37,7 @@ static FAMILIES: &[&[&OpEntry]] = &[
     state::APPLY_OPS,
     state::SCATTER_OPS,
     summary::OPS,
+    tensor_array::OPS,
 ];
 
 impl Registry {

@@ -56,7 +56,8 @@ pub(crate) fn add_n(ctx: &mut OpContext<'_>) -> Result<()> {
     ctx.set(0, Tensor::from(sum))
 }
 
-fn plus(a: Tensor, b: &Tensor) -> Result<Tensor> {
+/// The sum of two tensors of the same type and shape.
+pub(crate) fn plus(a: Tensor, b: &Tensor) -> Result<Tensor> {
     fn add<T: Number>(mut a: Tensor, b: &Tensor) -> Result<Tensor> {
         let values = a.make_mut::<T>()?;
         for (x, y) in values.iter_mut().zip(b.data::<T>()?) {

@@ -127,7 +127,7 @@ pub(super) fn element(t: Option<&Tensor>, dtype: DType, shape: &PartialShape) ->
 }
 
 /// The elements of `parts`, one after the other, as a tensor of that shape.
-pub(super) fn join(dtype: DType, shape: Shape, parts: &[Tensor]) -> Result<Tensor> {
+pub(crate) fn join(dtype: DType, shape: Shape, parts: &[Tensor]) -> Result<Tensor> {
     match dtype {
         DType::String => {
             let mut all = Vec::with_capacity(shape.elements());
@@ -171,7 +171,7 @@ pub(super) fn join(dtype: DType, shape: Shape, parts: &[Tensor]) -> Result<Tenso
 }
 
 /// `[n] + shape`.
-pub(super) fn stacked(n: usize, shape: &Shape) -> Result<Shape> {
+pub(crate) fn stacked(n: usize, shape: &Shape) -> Result<Shape> {
     let mut dims = vec![n];
     dims.extend_from_slice(shape.dims());
     Shape::of(&dims)

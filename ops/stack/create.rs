@@ -26,7 +26,7 @@ pub(crate) static STACK_V2: OpEntry = OpEntry {
         };
         Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
             let limit = usize::try_from(ctx.scalar::<i32>(0, "Stack size")?).ok();
-            let handle = ctx.add_to_step(&name, Stack::new(&name, dtype, limit))?;
+            let handle = ctx.add_to_step(&name, |_| Stack::new(&name, dtype, limit))?;
             ctx.set(0, handle)
         }))
     })],

@@ -249,7 +249,11 @@ impl<'a> OpContext<'a> {
     ///
     /// # Errors
     /// None that a caller could cause.
-    pub fn add_to_step<R: Resource>(&self, name: &str, resource: R) -> Result<Tensor> {
+    pub fn add_to_step<R: Resource>(
+        &self,
+        name: &str,
+        make: impl FnOnce(&str) -> R,
+    ) -> Result<Tensor> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let container = format!("step_{}", self.step.id);
@@ -260,7 +264,7 @@ impl<'a> OpContext<'a> {
             kind: R::KIND.into(),
         };
         let resources = &self.step.resources;
-        resources.get_or_create(&container, &name, || Ok(resource))?;
+        resources.get_or_create(&container, &name, || Ok(make(&name)))?;
         Tensor::from_handles(Shape::scalar(), vec![handle])
     }
     /// The resource of this step behind an input.

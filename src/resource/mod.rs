@@ -4,12 +4,14 @@ pub mod philox;
 pub mod queue;
 pub mod reader;
 mod stack;
+mod tensor_array;
 mod variable;
 
 pub use philox::{Philox, Words};
 pub use queue::Queue;
 pub use reader::Reader;
 pub use stack::Stack;
+pub use tensor_array::{ArrayOptions, Plus, TensorArray};
 pub use variable::{Variable, lock_all};
 
 use crate::error::{Error, Result};

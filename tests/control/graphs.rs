@@ -1,6 +1,7 @@
 //! The graphs of tests/interop/sessions/control_flow.py, by our builder.
 
-use tensorloom::ops::control::{Iterations, WhileOptions};
+use tensorloom::ops::control::{Iterations, LoopVars, WhileOptions};
+use tensorloom::ops::tensor_array::{TensorArray, TensorArrayOptions};
 use tensorloom::{DType, Graph, Output, PartialShape, Scope};
 
 /// Makes a graph; gives what is differentiated by what.
@@ -31,6 +32,10 @@ pub const GRAPHS: &[(&str, Make)] = &[
     ("gathered", gathered),
     ("no_gradient", no_gradient),
     ("swapped", swapped),
+    ("recurrent", recurrent),
+    ("array_concat", array_concat),
+    ("array_gather", array_gather),
+    ("array_growing", array_growing),
 ];
 
 fn x<'g>(g: &'g Graph, name: &str) -> Output<'g> {
@@ -336,4 +341,64 @@ fn swapped(g: &Graph) -> (Output<'_>, Vec<Output<'_>>) {
         s.matmul(y, x)
     });
     (y.sum(), vec![x])
+}
+
+fn array<'g>(
+    g: &'g Graph,
+    size: i32,
+    change: impl FnOnce(&mut TensorArrayOptions),
+) -> TensorArray<'g> {
+    let mut options = TensorArrayOptions::default();
+    change(&mut options);
+    g.root().tensor_array(DType::F32, size, &options)
+}
+
+fn recurrent(g: &Graph) -> (Output<'_>, Vec<Output<'_>>) {
+    let x = g.placeholder("x", DType::F32, [Some(4), None, Some(2)]);
+    let h = g.placeholder("h", DType::F32, [None, Some(3)]);
+    let w = g.placeholder("w", DType::F32, [5, 3]);
+    let b = g.placeholder("b", DType::F32, [3]);
+    let inputs = array(g, 4, |_| ()).unstack(x);
+    let outputs = array(g, 4, |_| ());
+    let (_, last, out) = g.root().while_loop(
+        |s, (i, _, _): (Output<'_>, Output<'_>, TensorArray<'_>)| s.less(i, 4i32),
+        |s, (i, h, out)| {
+            let input = inputs.with_tensors(&[inputs.flow().in_scope(s)]).read(i);
+            let now = s.tanh(s.concat(&[input, h], 1).matmul(w) + b);
+            (i + 1i32, now, out.write(i, now))
+        },
+        (zero(g), h, outputs),
+        &options(),
+    );
+    let y = (out.stack() * 2.0f32).sum() + last.sum();
+    (y, vec![x, h, w, b])
+}
+
+fn array_concat(g: &Graph) -> (Output<'_>, Vec<Output<'_>>) {
+    let x = g.placeholder("x", DType::F32, [6, 2]);
+    let a = array(g, 3, |o| {
+        (o.infer_shape, o.clear_after_read) = (false, false)
+    });
+    let a = a.split(x, g.root().constant([1i64, 3, 2]));
+    let y = a.concat().square();
+    (y, vec![x])
+}
+
+fn array_gather(g: &Graph) -> (Output<'_>, Vec<Output<'_>>) {
+    let x = g.placeholder("x", DType::F32, [3, 2]);
+    let a = array(g, 4, |o| o.clear_after_read = false).scatter([2i32, 0, 3], x);
+    let y = a.gather([3i32, 0]).square() + a.read(2i32);
+    (y, vec![x])
+}
+
+fn array_growing(g: &Graph) -> (Output<'_>, Vec<Output<'_>>) {
+    let x = x(g, "x");
+    let (_, _, a) = g.root().while_loop(
+        |s, (i, _, _): (Output<'_>, Output<'_>, TensorArray<'_>)| s.less(i, 4i32),
+        |_, (i, y, a)| (i + 1i32, y * x, a.write(i, y)),
+        (zero(g), x, array(g, 0, |o| o.dynamic_size = true)),
+        &options(),
+    );
+    let y = a.stack().sum() + a.size().cast(DType::F32);
+    (y, vec![x])
 }

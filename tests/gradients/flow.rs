@@ -1,12 +1,14 @@
 //! Control flow, and gradients of variables.
 
 use super::check::{Noise, Row, between, node, numbers, of_type, row};
+use tensorloom::ops::tensor_array::{TensorArray, TensorArrayOptions};
 use tensorloom::{
     AttrValue, DType, GradientOptions, Graph, Output, PartialShape, Scope, Session, WhileOptions,
 };
 
 pub fn rows() -> Vec<Row> {
     let x = || [between(&[3], -1.0, 1.0)];
+    let pairs = || [between(&[3], -1.0, 1.0), between(&[3], -1.0, 1.0)];
     let branches = |op: &'static str, taken: bool| {
         row(op, x(), move |s, x| {
             let x = x[0];
@@ -25,6 +27,38 @@ pub fn rows() -> Vec<Row> {
         looping("Enter"),
         looping("Exit"),
         looping("NextIteration"),
+        row("TensorArrayWriteV3", pairs(), |s, x| {
+            let a = array(s, 2).write(1i32, x[0]).write(0i32, x[1]);
+            vec![a.stack()]
+        }),
+        row("TensorArrayReadV3", pairs(), |s, x| {
+            let a = array(s, 2).write(1i32, x[0]).write(0i32, x[1]);
+            vec![a.read(1i32) * s.square(a.read(0i32)) + a.read(1i32)]
+        }),
+        row(
+            "TensorArrayGatherV3",
+            [between(&[2, 3], -1.0, 1.0)],
+            |s, x| {
+                let a = array(s, 2).unstack(x[0]);
+                vec![a.gather([1i32, 0, 1])]
+            },
+        ),
+        row(
+            "TensorArrayScatterV3",
+            [between(&[2, 3], -1.0, 1.0)],
+            |s, x| {
+                let a = array(s, 2).scatter([1i32, 0], x[0]);
+                vec![s.sin(a.read(0i32)) * a.read(1i32)]
+            },
+        ),
+        row("TensorArrayConcatV3", pairs(), |s, x| {
+            let a = array(s, 2).write(1i32, x[0]).write(0i32, x[1]);
+            vec![a.concat(), a.read(1i32)]
+        }),
+        row("TensorArraySplitV3", [between(&[4], -1.0, 1.0)], |s, x| {
+            let a = array(s, 2).split(x[0], [1i64, 3]);
+            vec![a.read(0i32), s.square(a.read(1i32))]
+        }),
         row("Switch", x(), |s, x| {
             let sides = node(s, "Switch", &[x[0], s.constant(true)], &[]);
             vec![
@@ -55,6 +89,15 @@ fn looping(op: &'static str) -> Row {
         );
         vec![y]
     })
+}
+
+fn array(s: Scope<'_>, size: i32) -> TensorArray<'_> {
+    let options = TensorArrayOptions {
+        infer_shape: false,
+        clear_after_read: false,
+        ..TensorArrayOptions::default()
+    };
+    s.tensor_array(DType::F64, size, &options)
 }
 
 /// A loop that passes a reference on, and what it gives in the end.

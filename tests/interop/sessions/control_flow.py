@@ -234,8 +234,8 @@ def recurrent():
 @case
 def array_concat():
     x = x_of([6, 2])
-    a = tf.TensorArray(tf.float32, 3, infer_shape=False, clear_after_read=False).split(x, [1, 3, 2])
-    y = a.concat() * a.read(1)[0]
+    a = tf.TensorArray(tf.float32, 3, infer_shape=False, clear_after_read=False).split(x, tf.constant([1, 3, 2], tf.int64))
+    y = tf.square(a.concat())
     return [y], [x], [{x: numbers(6, 2)}]
 
 
@@ -252,7 +252,7 @@ def array_growing():
     x = x_of([2])
     a = tf.TensorArray(tf.float32, 0, dynamic_size=True)
     _, _, a = tf.while_loop(lambda i, y, a: i < 4, lambda i, y, a: (i + 1, y * x, a.write(i, y)), [tf.constant(0), x, a])
-    return [tf.reduce_sum(a.stack(), 0) + tf.cast(a.size(), tf.float32)], [x], [{x: numbers(2)}]
+    return [tf.reduce_sum(a.stack()) + tf.cast(a.size(), tf.float32)], [x], [{x: numbers(2)}]
 
 
 def control_flow():
