@@ -1,5 +1,6 @@
 //! `tensorloom devices`: what there is to compute on, and why there is no GPU when there is none.
 
+use super::lenient::COMPILED_AWAY;
 use super::output::{Done, Out};
 use crate::device::cpu::{SimdLevel, ThreadPool};
 use crate::kernel::DeviceType;
@@ -34,7 +35,7 @@ struct Device {
     memory_bytes: Option<u64>,
     /// The widest vector instructions in use.
     vectors: &'static str,
-    /// Ops that have kernels for it, and all ops.
+    /// Ops that run on it, and all ops.
     ops: usize,
     all_ops: usize,
 }
@@ -45,7 +46,9 @@ impl Args {
         let ops = registry.ops();
         let on = |d: DeviceType| {
             let has = |k: &[crate::kernel::KernelDef]| k.iter().any(|k| k.device == d);
-            ops.iter().filter(|(_, e)| has(e.kernels)).count()
+            let calls = |name: &str| d == DeviceType::Cpu && COMPILED_AWAY.contains(&name);
+            let runs = ops.iter().filter(|(s, e)| has(e.kernels) || calls(&s.name));
+            runs.count()
         };
         let fact = Fact {
             devices: vec![Device {

@@ -20,6 +20,19 @@ pub(super) struct Missing {
     pub(super) nodes: Vec<String>,
 }
 
+/// Ops without kernels that run nevertheless: the session replaces them by the functions that they call, or feeds them.
+pub(super) const COMPILED_AWAY: [&str; 9] = [
+    "Case",
+    "If",
+    "PartitionedCall",
+    "StatefulPartitionedCall",
+    "StatelessCase",
+    "StatelessIf",
+    "StatelessWhile",
+    "While",
+    "_Arg",
+];
+
 /// The signature of a node whose op is known and whose attributes fit it.
 pub(super) fn signature_of(registry: &Registry, n: &NodeDef) -> Result<(Signature, Attrs), String> {
     let schema = registry.schema(&n.op).ok_or("the op is not known")?;
@@ -75,6 +88,10 @@ fn why_not(
     let Some(entry) = registry.entry(&n.op) else {
         return Some("the op is not known".into());
     };
+    if COMPILED_AWAY.contains(&n.op.as_str()) {
+        let gone = called(n).find(|f| !functions.contains(f));
+        return gone.map(|f| format!("the function '{f}' is not in the library"));
+    }
     if entry.kernels.is_empty() {
         return Some("there is no kernel".into());
     }
@@ -97,6 +114,15 @@ fn why_not(
     });
     let types: Vec<String> = types.collect();
     Some(format!("no kernel for {}", types.join(", ")))
+}
+
+/// The functions that a node's attributes name.
+fn called(n: &NodeDef) -> impl Iterator<Item = &str> {
+    n.attr.values().flat_map(|v| match v {
+        AttrValue::Func(name, _) => vec![name.as_str()],
+        AttrValue::FuncList(list) => list.iter().map(|(name, _)| name.as_str()).collect(),
+        _ => Vec::new(),
+    })
 }
 
 /// A graph in which nodes that are not understood are replaced by NoOps, and what they give by placeholders of the
@@ -293,6 +319,26 @@ mod tests {
             )
         );
         assert_eq!(brief[2], ("Mystery2", "the op is not known", vec!["v"]));
+    }
+
+    #[test]
+    fn calls_run_as_far_as_their_functions_are_there() {
+        let registry = Registry::builtin();
+        let ops = registry.ops();
+        let without = ops.iter().filter(|(_, e)| e.kernels.is_empty());
+        let without: Vec<&str> = without.map(|(s, _)| s.name.as_str()).collect();
+        assert_eq!(without, COMPILED_AWAY);
+        let def = GraphDef::from_pbtxt(
+            r#"node { name: "a" op: "PartitionedCall" attr { key: "f" value { func { name: "f" } } } }
+               node { name: "b" op: "StatelessIf" attr { key: "then_branch" value { func { name: "f" } } }
+                      attr { key: "else_branch" value { func { name: "gone" } } } }
+               library { function { signature { name: "f" } } }"#,
+        )
+        .unwrap();
+        let found = missing(&registry, &def, &def.functions().unwrap());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].why, "the function 'gone' is not in the library");
+        assert_eq!(found[0].nodes, ["b"]);
     }
 
     #[test]

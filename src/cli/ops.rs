@@ -1,5 +1,6 @@
 //! `tensorloom ops`: which ops there are, their signatures, kernels and gradients.
 
+use super::lenient::COMPILED_AWAY;
 use super::output::{Done, Out, Table};
 use crate::error::Error;
 use crate::grad::Grad;
@@ -40,6 +41,8 @@ struct Fact {
     aggregate: bool,
     allows_uninitialized_input: bool,
     gradient: &'static str,
+    /// It needs no kernel: the session puts what it calls in its place.
+    compiled_away: bool,
     kernels: Vec<Kernel>,
 }
 
@@ -126,6 +129,7 @@ fn fact(name: &str, entry: &OpEntry) -> Fact {
             Grad::NotDifferentiable => "not differentiable",
             Grad::Missing => "missing",
         },
+        compiled_away: COMPILED_AWAY.contains(&name),
         kernels: kernels(entry.kernels),
     }
 }
@@ -190,6 +194,9 @@ fn list(facts: &[Fact], out: &mut Out) -> Done {
         for k in &f.kernels {
             kernels.push(format!("{} {}", k.device, k.text()));
         }
+        if f.compiled_away {
+            kernels.push("needs none".into());
+        }
         table.row([f.op.as_str(), f.gradient, &kernels.join(" | ")]);
     }
     table.print(out, "")?;
@@ -217,7 +224,12 @@ fn describe(f: &Fact, out: &mut Out) -> Done {
     for k in &f.kernels {
         writeln!(out, "  kernel    {}: {}", k.device, k.text())?;
     }
-    if f.kernels.is_empty() {
+    if f.compiled_away {
+        writeln!(
+            out,
+            "  kernel    needs none: the session puts what it calls in its place"
+        )?;
+    } else if f.kernels.is_empty() {
         writeln!(out, "  kernel    none")?;
     }
     Ok(writeln!(out, "  gradient  {}", f.gradient)?)

@@ -2,11 +2,14 @@
 
 mod bench;
 mod checkpoint;
+mod convert;
 mod diff;
 mod dot;
 mod events;
 mod freeze;
 mod grad;
+mod inspect;
+mod program;
 mod run;
 mod training;
 

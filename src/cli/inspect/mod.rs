@@ -14,8 +14,8 @@ use std::process::ExitCode;
 ///
 /// Nodes, ops with counts, devices, inputs (placeholders), outputs (what nothing reads), variables with the learnable
 /// parameters, multiply-adds of one run, signatures and collections where there are any, and all ops that no kernel
-/// here computes, each with all of its nodes: ops that are not known here, calls of the graph's own functions, and
-/// types that no kernel takes.
+/// here computes, each with all of its nodes, also within the functions of the library: ops that are not known here,
+/// types that no kernel takes, and calls of functions that are not there.
 ///
 /// Learnable are the variables of the collection `trainable_variables` or of the saved objects; failing those, the
 /// variables that optimizers update; failing those, all variables of floating types. Multiply-adds are counted in
