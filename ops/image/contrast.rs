@@ -1,6 +1,6 @@
 //! What both versions of AdjustContrast compute: distances to the mean of a channel, scaled.
 
-use crate::device::cpu::{Disjoint, Scratch, ThreadPool};
+use crate::device::cpu::{Disjoint, Scratch, ThreadPool, try_parallel};
 use crate::dtype::Element;
 use crate::error::{Error, Result};
 use crate::kernel::OpContext;
@@ -100,38 +100,24 @@ pub(super) fn contrast<T: Pixel, U: Result32>(
     // The products below divide the number of elements, which is not zero: none overflows.
     let pixels = height * width;
     let count = x.len() / (pixels * channels);
+    let mut means = Scratch::<f32>::new(count * channels)?;
+    let to = Disjoint::new(means.get_mut());
+    try_parallel(pool, count, &|i| {
+        let image = &x[i * pixels * channels..(i + 1) * pixels * channels];
+        // SAFETY: each image has its own means.
+        channel_means(pool, image, channels, unsafe {
+            to.part(i * channels, channels)
+        })
+    })?;
+    let means = means.get();
     let block = (BLOCK / channels).max(64).min(pixels);
     let blocks = pixels.div_ceil(block);
-    let part = |job: usize| {
+    let to = Disjoint::new(out.make_mut::<U>()?);
+    pool.parallel_for(count * blocks, &|job| {
         let start = job % blocks * block;
         let end = (start + block).min(pixels);
         let first = (job / blocks * pixels + start) * channels;
-        first..first + (end - start) * channels
-    };
-    let mut sums = Scratch::<f64>::new(count * blocks * channels)?;
-    let to = Disjoint::new(sums.get_mut());
-    pool.parallel_for(count * blocks, &|job| {
-        // SAFETY: each job has its own row of sums.
-        let sums = unsafe { to.part(job * channels, channels) };
-        sums.fill(0.0);
-        for pixel in x[part(job)].chunks_exact(channels) {
-            for (s, v) in sums.iter_mut().zip(pixel) {
-                *s += f64::from(v.float());
-            }
-        }
-    });
-    let mut means = Scratch::<f32>::new(count * channels)?;
-    let sums = sums.get().chunks_exact(blocks * channels);
-    for (means, sums) in means.get_mut().chunks_exact_mut(channels).zip(sums) {
-        for (c, mean) in means.iter_mut().enumerate() {
-            let sum: f64 = sums.iter().skip(c).step_by(channels).sum();
-            *mean = (sum / pixels as f64) as f32;
-        }
-    }
-    let means = means.get();
-    let to = Disjoint::new(out.make_mut::<U>()?);
-    pool.parallel_for(count * blocks, &|job| {
-        let range = part(job);
+        let range = first..first + (end - start) * channels;
         let means = &means[job / blocks * channels..][..channels];
         // SAFETY: the parts of the jobs do not overlap.
         let y = unsafe { to.part(range.start, range.len()) };
@@ -143,4 +129,42 @@ pub(super) fn contrast<T: Pixel, U: Result32>(
         }
     });
     Ok(out)
+}
+
+/// The mean of each channel of an image that is not empty: its second half is added to the first until one pixel is
+/// left, in the order of TensorFlow's sums, so that the means have the same bits there.
+fn channel_means<T: Pixel>(
+    pool: &ThreadPool,
+    image: &[T],
+    channels: usize,
+    means: &mut [f32],
+) -> Result<()> {
+    let pixels = image.len() / channels;
+    // Of an odd number the middle one waits for the next round.
+    let mut left = pixels.div_ceil(2);
+    let (low, high) = image.split_at(left * channels);
+    let mut sums = Scratch::<f32>::new(low.len())?;
+    let to = Disjoint::new(sums.get_mut());
+    pool.for_blocks(low.len(), BLOCK, &|a, b| {
+        // SAFETY: blocks do not overlap.
+        let sums = unsafe { to.part(a, b - a) };
+        for (s, v) in sums.iter_mut().zip(&low[a..b]) {
+            *s = v.float();
+        }
+        for (s, v) in sums.iter_mut().zip(&high[a.min(high.len())..]) {
+            *s += v.float();
+        }
+    });
+    let mut rest = sums.get_mut();
+    while left > 1 {
+        left = left.div_ceil(2);
+        let (sums, more) = rest.split_at_mut(left * channels);
+        sums.iter_mut().zip(more).for_each(|(s, v)| *s += *v);
+        rest = sums;
+    }
+    let scale = 1.0 / pixels as f32;
+    for (mean, sum) in means.iter_mut().zip(rest) {
+        *mean = *sum * scale;
+    }
+    Ok(())
 }

@@ -45,15 +45,51 @@ fn each_image_of_a_batch_has_its_own_means() {
 }
 
 #[test]
-fn large_images_are_summed_block_by_block() {
+fn large_images_are_summed_without_loss() {
     let x = images(|i| f32::from(i % 7), &[300, 301, 2]);
     let y = run("AdjustContrastv2", &[x.clone(), 0.0f32.into()], &[]).unwrap();
     let x = x.data::<f32>().unwrap();
     for c in 0..2 {
         let sum: f64 = x.iter().skip(c).step_by(2).map(|v| f64::from(*v)).sum();
-        let mean = (sum / (300.0 * 301.0)) as f32;
+        // Whole numbers below 2^24; TensorFlow multiplies by the reciprocal of the number of pixels.
+        let mean = sum as f32 * (1.0 / (300.0 * 301.0) as f32);
         let y = y[0].data::<f32>().unwrap();
         assert!(y.iter().skip(c).step_by(2).all(|v| *v == mean));
+    }
+}
+
+#[test]
+fn contrasts_have_the_bits_of_tensorflow() {
+    for (dims, first, print) in [
+        (
+            &[24, 24, 3][..],
+            [0x3ef08205u32, 0xbf1de79e, 0x3d46186b],
+            0x1b36fc9bu32,
+        ),
+        (
+            &[2, 5, 7, 3],
+            [0x405f9bb4, 0xbff1e4d1, 0x3f76988b],
+            0x56988e0f,
+        ),
+    ] {
+        let count: i32 = dims.iter().map(|n| *n as i32).product();
+        let values: Vec<f32> = (0..count)
+            .map(|i| (i * 7919 % 1009 - 504) as f32 / 7.0)
+            .collect();
+        let x = Tensor::from_vec(dims, values).unwrap();
+        let bits = |factor: f32| -> Vec<u32> {
+            let y = run("AdjustContrastv2", &[x.clone(), factor.into()], &[]).unwrap();
+            let y = y[0].data::<f32>().unwrap();
+            y.iter().map(|v| v.to_bits()).collect()
+        };
+        assert_eq!(bits(0.0)[..3], first);
+        let sum = bits(1.3)
+            .into_iter()
+            .zip((1u32..).step_by(2))
+            .fold(0u32, |sum, (b, place)| {
+                sum.wrapping_add(b.wrapping_mul(place))
+            });
+        assert_eq!(sum, print, "{dims:?}: {sum:#x}");
     }
 }
 

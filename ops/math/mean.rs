@@ -64,6 +64,7 @@ macro_rules! floats {
 floats!(f16 as f32, bf16 as f32, f32 as f32, f64 as f64, Complex<f32> as f32, Complex<f64> as f64);
 
 impl<T: Average> Reduce<T> for Mean {
+    const IN_PACKETS: bool = true;
     type Acc = T::Sum;
     #[inline(always)]
     fn start() -> T::Sum {

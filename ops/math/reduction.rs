@@ -15,6 +15,9 @@ use num_complex::Complex;
 
 /// A way to reduce elements of type `T` to one.
 pub(crate) trait Reduce<T>: 'static {
+    /// Whether rows are accumulated in the order of TensorFlow's sums, so that rows of one piece have the same bits
+    /// there.
+    const IN_PACKETS: bool = false;
     /// What is accumulated.
     type Acc: Copy + Send + Sync + 'static;
     /// The result for no elements.
@@ -29,8 +32,12 @@ pub(crate) trait Reduce<T>: 'static {
 
 /// So many elements of a row are accumulated side by side.
 const LANES: usize = 32;
-/// The longest run of elements, or of rows, that is accumulated before results are combined in pairs.
+/// Elements of a vector in TensorFlow's sums.
+const PACKET: usize = 8;
+/// The longest run of elements that is accumulated in a lane before results are combined in pairs.
 const RUN: usize = 128;
+/// The longest run of rows, or of groups of narrow rows, that is accumulated before results are combined in pairs.
+const ROWS: usize = 64;
 /// The widest part of a kept row that is accumulated at once.
 const TILE: usize = 512;
 /// Reductions to at least so many results give each job whole results; others split the reduced elements.
@@ -42,6 +49,9 @@ impl<F: Reduce<T>, T: Copy> Loop for RowLoop<'_, F, T> {
     type Output = F::Acc;
     #[inline(always)]
     fn run(self) -> F::Acc {
+        if F::IN_PACKETS {
+            return packets::<F, T>(self.0);
+        }
         let mut total = F::start();
         let chunks = self.0.chunks_exact(LANES);
         let rest = chunks.remainder();
@@ -68,6 +78,50 @@ impl<F: Reduce<T>, T: Copy> Loop for RowLoop<'_, F, T> {
     }
 }
 
+/// Reduces a row in the order of TensorFlow's sums: lanes, their packets one after the other, packets and single
+/// elements that are left.
+#[inline(always)]
+fn packets<F: Reduce<T>, T: Copy>(row: &[T]) -> F::Acc {
+    let chunks = row.chunks_exact(LANES);
+    let packets = chunks.remainder().chunks_exact(PACKET);
+    let mut rest = F::start();
+    for x in packets.remainder() {
+        rest = F::add(rest, *x);
+    }
+    if row.len() < PACKET {
+        return rest;
+    }
+    let mut sums = [F::start(); PACKET];
+    if row.len() >= LANES {
+        let mut lanes = [F::start(); LANES];
+        for chunk in chunks {
+            for (lane, x) in lanes.iter_mut().zip(chunk) {
+                *lane = F::add(*lane, *x);
+            }
+        }
+        let (first, others) = lanes.split_at(PACKET);
+        sums.copy_from_slice(first);
+        for packet in others.chunks_exact(PACKET) {
+            for (sum, x) in sums.iter_mut().zip(packet) {
+                *sum = F::merge(*sum, *x);
+            }
+        }
+    }
+    for packet in packets {
+        for (sum, x) in sums.iter_mut().zip(packet) {
+            *sum = F::add(*sum, *x);
+        }
+    }
+    let mut half = PACKET / 2;
+    while half > 0 {
+        for i in 0..half {
+            sums[i] = F::merge(sums[i], sums[i + half]);
+        }
+        half /= 2;
+    }
+    F::merge(sums[0], rest)
+}
+
 /// Combines rows of `acc.len()` elements, the starts of which lie `stride` apart, element by element into `acc`.
 struct ColumnLoop<'a, F: Reduce<T>, T> {
     x: &'a [T],
@@ -89,7 +143,8 @@ impl<F: Reduce<T>, T: Copy> Loop for ColumnLoop<'_, F, T> {
                 .zip(at(row + 2))
                 .zip(at(row + 3));
             for (acc, (((a, b), c), d)) in self.acc.iter_mut().zip(rows) {
-                *acc = F::add(F::add(F::add(F::add(*acc, *a), *b), *c), *d);
+                let four = F::add(F::add(F::add(F::add(F::start(), *a), *b), *c), *d);
+                *acc = F::merge(*acc, four);
             }
             row += 4;
         }
@@ -123,14 +178,18 @@ fn reduce_row<F: Reduce<T>, T: Copy>(x: &[T]) -> F::Acc {
     vectorized(RowLoop::<F, T>(x, std::marker::PhantomData))
 }
 
-fn reduce_columns<F: Reduce<T>, T: Copy>(x: &[T], stride: usize, rows: usize, acc: &mut [F::Acc]) {
-    let width = acc.len();
-    // Narrow contiguous rows are taken several at a time.
-    let group = if stride == width && width < LANES {
+/// Narrow contiguous rows are taken so many at a time.
+fn rows_together(stride: usize, width: usize) -> usize {
+    if stride == width && width < LANES {
         2 * LANES / width
     } else {
         1
-    };
+    }
+}
+
+fn reduce_columns<F: Reduce<T>, T: Copy>(x: &[T], stride: usize, rows: usize, acc: &mut [F::Acc]) {
+    let width = acc.len();
+    let group = rows_together(stride, width);
     if group < 2 || rows < 2 * group {
         return vectorized(ColumnLoop::<F, T> {
             x,
@@ -334,9 +393,10 @@ fn reduce_tiles<F: Reduce<T>, T: Element>(
     let tile = width.min(TILE);
     let tiles = width.div_ceil(tile);
     // A step is a run of rows, of which the innermost reduced dimension has `runs`.
-    let runs = rows.div_ceil(RUN);
+    let run_rows = ROWS * rows_together(stride, tile);
+    let runs = rows.div_ceil(run_rows);
     let steps = size(above) * runs;
-    let per_step = rows.min(RUN) * tile;
+    let per_step = rows.min(run_rows) * tile;
     split_tiles::<F, T>(
         pool,
         acc,
@@ -348,8 +408,8 @@ fn reduce_tiles<F: Reduce<T>, T: Element>(
             let mut pairs = Pairs::<F, T>::new(out.len());
             let mut run = vec![F::start(); out.len()];
             for step in first..last {
-                let row = step % runs * RUN;
-                let count = RUN.min(rows - row);
+                let row = step % runs * run_rows;
+                let count = run_rows.min(rows - row);
                 run.fill(F::start());
                 let from = start + offset(above, step / runs) + row * stride;
                 reduce_columns::<F, T>(&x[from..], stride, count, &mut run);

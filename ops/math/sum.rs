@@ -23,6 +23,7 @@ pub(crate) static SUM: OpEntry = OpEntry {
 struct Sum;
 
 impl<T: Accumulate> Reduce<T> for Sum {
+    const IN_PACKETS: bool = true;
     type Acc = T::Sum;
     #[inline(always)]
     fn start() -> T::Sum {

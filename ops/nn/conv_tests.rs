@@ -33,7 +33,7 @@ impl Draw {
 }
 
 /// Calls `f(input index, filter index, output index)` for each product of the definition.
-fn products(g: &ConvGeometry, mut f: impl FnMut(usize, usize, usize)) {
+pub fn products(g: &ConvGeometry, mut f: impl FnMut(usize, usize, usize)) {
     let [n, oh, ow, oc] = g.output();
     let [_, h, w, c] = g.input();
     let [kh, kw, fc, _] = g.filter();

@@ -1,7 +1,7 @@
 //! Direct convolution: sums over filter taps that read the image in place; no im2col buffer.
 
 use super::unfold::{Stretch, Unfold, Unit, View};
-use crate::device::cpu::gemm::{GemmScalar, Microkernel, Run, Source, Tile, pack_panel};
+use crate::device::cpu::gemm::{DEPTH, GemmScalar, Microkernel, Run, Source, Tile, pack_panel};
 use crate::device::cpu::{Disjoint, Scratch, SimdLevel, ThreadPool, try_parallel};
 use crate::error::Result;
 
@@ -92,9 +92,13 @@ impl Unfold {
     }
 }
 
-/// Summands of a filter panel that are used together: 24 KiB of 32 floats each. The summation order depends on it,
-/// so it is the same for all microkernels.
-const CHUNK: usize = 192;
+/// Summands that are summed up at once: with few result channels more, since each sum costs an update of the results.
+fn longest_sum(channels: usize) -> usize {
+    match channels {
+        0..16 => 2 * DEPTH,
+        _ => DEPTH,
+    }
+}
 
 /// Consecutive stretches that are summed in one call for each tile.
 struct Chunk {
@@ -105,7 +109,13 @@ struct Chunk {
 }
 
 impl Unfold {
-    fn chunks(&self, view: &View, stretches: &[Stretch], width: usize) -> Vec<Chunk> {
+    fn chunks(
+        &self,
+        view: &View,
+        stretches: &[Stretch],
+        longest: usize,
+        width: usize,
+    ) -> Vec<Chunk> {
         let mut out: Vec<Chunk> = Vec::new();
         let (mut at, mut i) = (0, 0);
         while i < stretches.len() {
@@ -115,7 +125,7 @@ impl Unfold {
                 let follows = s.col == head.col
                     && s.channel == head.channel
                     && rows.last().is_none_or(|r| *r < s.row);
-                if !follows || (len > 0 && len + s.len > CHUNK) {
+                if !follows || (len > 0 && len + s.len > longest) {
                     break;
                 }
                 runs.push(Run {
@@ -198,9 +208,10 @@ pub(super) fn convolve_with<T: GemmScalar + PartialOrd>(
     let mut packed = None;
     let view = unfold.view::<T>(&units);
     if !unfold.is_empty() {
-        let stretches = unfold.stretches(&view, CHUNK);
+        let longest = longest_sum(target.depth);
+        let stretches = unfold.stretches(&view, longest);
         packed = Some(unfold.pack(&view, &stretches, filter, target.depth, kernel)?);
-        chunks = unfold.chunks(&view, &stretches, kernel.cols);
+        chunks = unfold.chunks(&view, &stretches, longest, kernel.cols);
     }
     let job = Job {
         kernel,

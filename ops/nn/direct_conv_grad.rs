@@ -1,7 +1,7 @@
 //! The filter gradient of a direct convolution: products of image and gradient summed over all positions.
 
 use super::unfold::{Stretch, Unfold, Unit, View};
-use crate::device::cpu::gemm::{GemmScalar, Microkernel, Run, Tile};
+use crate::device::cpu::gemm::{DEPTH, GemmScalar, Microkernel, Run, Tile};
 use crate::device::cpu::{Disjoint, Scratch, SimdLevel, ThreadPool, try_parallel};
 use crate::error::Result;
 
@@ -22,6 +22,8 @@ pub struct ResultGradient<'a, T> {
 const PARTS: usize = 16;
 /// Elements of all partial sums together, unless one alone has more.
 const PART_ELEMENTS: usize = 4 << 20;
+/// Positions that are summed up at once, about: each sum costs an update of the partial sums.
+const LONGEST_SUM: usize = 2 * DEPTH;
 /// Elements that are summed up by one job.
 const SUM_BLOCK: usize = 16 << 10;
 
@@ -185,30 +187,35 @@ impl<T: GemmScalar> Work<'_, T> {
                     if runs.is_empty() {
                         continue;
                     }
+                    let positions: usize = runs.iter().map(|r| r.len).sum();
+                    let together = runs.len().div_ceil(positions.div_ceil(LONGEST_SUM));
                     let tiles = self.kernel.tiles(s.len);
                     for t in 0..tiles {
                         let (i0, m) = Microkernel::<T>::tile(s.len, tiles, t);
                         let at = (self.filter_row(s) + i0) * self.grad.depth + first;
+                        let a = base
+                            .wrapping_offset(self.unfold.read_at(view, s))
+                            .wrapping_add(i0);
                         let b = self.grad.data.as_ptr();
-                        let tile = Tile {
-                            m,
-                            n,
-                            a: base
-                                .wrapping_offset(self.unfold.read_at(view, s))
-                                .wrapping_add(i0),
-                            a_row: 1,
-                            a_step: (self.unfold.cols.step * view.pixel) as isize,
-                            b: b.wrapping_add(self.grad.first + first),
-                            b_step: self.grad.channels as isize,
-                            c: sums.wrapping_add(at),
-                            c_row: self.grad.depth as isize,
-                            runs: &runs,
-                            accumulate: true,
-                        };
-                        // SAFETY: the runs cover positions at which the stretch reads inside the image or in
-                        // the zeros of its copy, the gradient has an element for each, and the sums' rows and
-                        // columns are this job's.
-                        unsafe { (self.kernel.run)(&tile) };
+                        for part in runs.chunks(together) {
+                            let tile = Tile {
+                                m,
+                                n,
+                                a,
+                                a_row: 1,
+                                a_step: (self.unfold.cols.step * view.pixel) as isize,
+                                b: b.wrapping_add(self.grad.first + first),
+                                b_step: self.grad.channels as isize,
+                                c: sums.wrapping_add(at),
+                                c_row: self.grad.depth as isize,
+                                runs: part,
+                                accumulate: true,
+                            };
+                            // SAFETY: the runs cover positions at which the stretch reads inside the image
+                            // or in the zeros of its copy, the gradient has an element for each, and the
+                            // sums' rows and columns are this job's.
+                            unsafe { (self.kernel.run)(&tile) };
+                        }
                     }
                 }
             }

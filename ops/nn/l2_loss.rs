@@ -31,6 +31,7 @@ pub(crate) static L2_LOSS: OpEntry = OpEntry {
 struct SumOfSquares;
 
 impl<T: Accumulate> Reduce<T> for SumOfSquares {
+    const IN_PACKETS: bool = true;
     type Acc = T::Sum;
     #[inline(always)]
     fn start() -> T::Sum {

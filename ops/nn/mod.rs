@@ -124,6 +124,8 @@ pub(crate) static OPS: &[&OpEntry] = &[
 ];
 
 #[cfg(test)]
+mod accuracy_tests;
+#[cfg(test)]
 mod bad_input_tests;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ tf.logging.set_verbosity(tf.logging.ERROR)
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = "cifar10_data/cifar-10-batches-bin"
 IMAGE_SIZE, CLASSES, TRAIN_EXAMPLES, EVAL_EXAMPLES = 24, 10, 50000, 10000
-MOVING_AVERAGE_DECAY, EPOCHS_PER_DECAY, DECAY_FACTOR, LEARNING_RATE = 0.9999, 350.0, 0.1, 0.1
+MOVING_AVERAGE_DECAY, EPOCHS_PER_DECAY, DECAY_FACTOR, LEARNING_RATE, CONV_STDDEV = 0.9999, 350.0, 0.1, 0.1, 5e-2
 TOWER = "tower"
 
 
@@ -39,20 +39,21 @@ def read_cifar10(filename_queue):
     return tf.transpose(depth_major, [1, 2, 0]), label
 
 
-def generate_batch(image, label, min_queue_examples, batch_size, shuffle):
+def generate_batch(image, label, min_queue_examples, batch_size, shuffle, threads=16):
     capacity = min_queue_examples + 3 * batch_size
     if shuffle:
-        images, labels = tf.train.shuffle_batch([image, label], batch_size=batch_size, num_threads=16, capacity=capacity,
+        images, labels = tf.train.shuffle_batch([image, label], batch_size=batch_size, num_threads=threads, capacity=capacity,
                                                 min_after_dequeue=min_queue_examples)
     else:
-        images, labels = tf.train.batch([image, label], batch_size=batch_size, num_threads=16, capacity=capacity)
+        images, labels = tf.train.batch([image, label], batch_size=batch_size, num_threads=threads, capacity=capacity)
     tf.summary.image("images", images)
     return images, tf.reshape(labels, [batch_size])
 
 
-def distorted_inputs(batch_size):
+def distorted_inputs(batch_size, in_order=False):
+    """in_order: one thread reads the files in their order, and nothing is shuffled."""
     filenames = [f"{DATA}/data_batch_{i}.bin" for i in range(1, 6)]
-    filename_queue = tf.train.string_input_producer(filenames)
+    filename_queue = tf.train.string_input_producer(filenames, shuffle=not in_order)
     with tf.name_scope("data_augmentation"):
         image, label = read_cifar10(filename_queue)
         image = tf.cast(image, tf.float32)
@@ -63,6 +64,8 @@ def distorted_inputs(batch_size):
         image = tf.image.per_image_standardization(image)
         image.set_shape([IMAGE_SIZE, IMAGE_SIZE, 3])
         label.set_shape([1])
+    if in_order:
+        return generate_batch(image, label, batch_size, batch_size, False, threads=1)
     return generate_batch(image, label, int(TRAIN_EXAMPLES * 0.4), batch_size, True)
 
 
@@ -96,10 +99,10 @@ def activation_summary(x):
     tf.summary.scalar(name + "/sparsity", tf.nn.zero_fraction(x))
 
 
-def inference(images):
+def inference(images, conv_stddev=CONV_STDDEV):
     def conv(x, name, shape, bias):
         with tf.variable_scope(name) as scope:
-            kernel = variable_with_weight_decay("weights", shape, 5e-2, 0.0)
+            kernel = variable_with_weight_decay("weights", shape, conv_stddev, 0.0)
             y = tf.nn.conv2d(x, kernel, [1, 1, 1, 1], padding="SAME")
             biases = variable_on_cpu("biases", [64], tf.constant_initializer(bias))
             y = tf.nn.relu(tf.nn.bias_add(y, biases), name=scope.name)
@@ -152,9 +155,9 @@ def add_loss_summaries(total_loss):
     return averages_op
 
 
-def train(total_loss, global_step, batch_size):
+def train(total_loss, global_step, batch_size, learning_rate=LEARNING_RATE):
     decay_steps = int(TRAIN_EXAMPLES / batch_size * EPOCHS_PER_DECAY)
-    lr = tf.train.exponential_decay(LEARNING_RATE, global_step, decay_steps, DECAY_FACTOR, staircase=True)
+    lr = tf.train.exponential_decay(learning_rate, global_step, decay_steps, DECAY_FACTOR, staircase=True)
     tf.summary.scalar("learning_rate", lr)
     loss_averages_op = add_loss_summaries(total_loss)
     with tf.control_dependencies([loss_averages_op]):
@@ -181,11 +184,11 @@ def finish():
     return saver
 
 
-def train_graph():
+def train_graph(in_order=False, learning_rate=LEARNING_RATE, conv_stddev=CONV_STDDEV):
     global_step = tf.train.get_or_create_global_step()
     with tf.device("/cpu:0"):
-        images, labels = distorted_inputs(128)
-    train(loss(inference(images), labels), global_step, 128)
+        images, labels = distorted_inputs(128, in_order)
+    train(loss(inference(images, conv_stddev), labels), global_step, 128, learning_rate)
     return finish()
 
 

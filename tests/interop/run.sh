@@ -33,6 +33,7 @@ compare() {
 }
 
 compare "op definitions" "$python" "$here/op_list.py" --check
+compare "losses of a hundred steps" "$python" "$here/cifar10_losses.py"
 compare "file formats" "$python" "$here/formats.py"
 compare "random op calls" "$here/extra.sh" "${TENSORLOOM_SEED:-1}" 2
 compare "SavedModels" "$python" "$here/saved_models.py" --check

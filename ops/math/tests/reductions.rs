@@ -108,6 +108,29 @@ fn large_sums_stay_accurate() {
     assert_eq!(sum.to_scalar::<f16>().unwrap(), f16::from_f32(2000.0));
 }
 
+/// What TensorFlow gives on any number of threads.
+#[test]
+fn rows_of_one_piece_have_the_bits_of_tensorflow() {
+    for (n, sum, mean) in [
+        (5, 0xc0000004u32, 0xbeccccd3u32),
+        (75, 0x42d7fffd, 0x3fb851e9),
+        (100, 0x42832494, 0x3f27dce6),
+        (1728, 0xc2636df8, 0xbd06c5e8),
+        (1736, 0x41b5b658, 0x3c565ec9),
+        (4096, 0xc2524982, 0xbc524982),
+    ] {
+        let x: Vec<f32> = (0..n)
+            .map(|i| (i * 7919 % 1009 - 504) as f32 / 7.0)
+            .collect();
+        let x = Tensor::from(x);
+        for (op, bits) in [("Sum", sum), ("Mean", mean)] {
+            let got = run(op, &[x.clone(), axes(&[0])], &keep(false)).unwrap();
+            let got = got.to_scalar::<f32>().unwrap().to_bits();
+            assert_eq!(got, bits, "{op} of {n}: {got:#x}");
+        }
+    }
+}
+
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
     let mut noise = Noise(9);

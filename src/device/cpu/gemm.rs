@@ -55,8 +55,8 @@ pub enum Write {
 
 /// `c = a b` or `c += a b`; `c` is row-major, `m` x `n`.
 ///
-/// Each element is one chain of multiply-adds in the order of the summation index, whatever the machine's
-/// vector width and the number of threads.
+/// Each element is a sum of chains of [`DEPTH`] multiply-adds in the order of the summation index, whatever the
+/// machine's vector width and the number of threads.
 ///
 /// # Errors
 /// `Internal` when an operand is too short for the sizes; `ResourceExhausted` without memory for packing.
@@ -159,7 +159,7 @@ pub(crate) fn gemm_with<T: GemmScalar>(
             c_row: n,
             write,
         };
-        block.run(kernel, &plan)
+        block.run(kernel)
     };
     try_parallel(pool, all.div_ceil(together), &|job| {
         (job * together..((job + 1) * together).min(all)).try_for_each(run)
@@ -187,11 +187,11 @@ fn reaches<T>(x: &Matrix<T>, start: usize, rows: usize, cols: usize) -> bool {
 struct Plan {
     rows: usize,
     cols: usize,
-    depth: usize,
 }
 
-/// Bytes of a packed panel of the right operand: half of a small first-level cache.
-const PANEL_BYTES: usize = 24 << 10;
+/// Summands that are summed up at once, and so packed together: 24 KiB of 32 floats each, half of a small first-level
+/// cache. The summation order depends on it, so it is the same for all microkernels.
+pub const DEPTH: usize = 128;
 /// Multiply-adds below which a block is not split further.
 const GRAIN: usize = 1 << 20;
 /// Blocks that suffice to keep many threads busy.
@@ -200,7 +200,6 @@ const ENOUGH_JOBS: usize = 24;
 impl Plan {
     fn new<T>(s: Sizes, products: usize, kernel: &Microkernel<T>) -> Plan {
         let panel = kernel.cols;
-        let depth = (PANEL_BYTES / (panel * std::mem::size_of::<T>()).max(1)).max(16);
         let mut rows = s.m.min(24 * kernel.rows);
         let mut cols = s.n.div_ceil(panel).min(16) * panel;
         let jobs = |r: usize, c: usize| {
@@ -217,7 +216,7 @@ impl Plan {
                 break;
             }
         }
-        Plan { rows, cols, depth }
+        Plan { rows, cols }
     }
 }
 
@@ -234,10 +233,10 @@ struct Block<'a, T> {
 }
 
 impl<T: GemmScalar> Block<'_, T> {
-    fn run(&self, kernel: &Microkernel<T>, plan: &Plan) -> Result<()> {
+    fn run(&self, kernel: &Microkernel<T>) -> Result<()> {
         let tiles = kernel.tiles(self.m);
         let panels = self.n.div_ceil(kernel.cols);
-        let depth = plan.depth.min(self.k);
+        let depth = DEPTH.min(self.k);
         let copy_left = self.copies_left(panels);
         // With few rows a copy of the right operand would cost as much as its use.
         let copy_right = self.right.col != 1 || tiles > 2;

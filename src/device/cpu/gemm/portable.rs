@@ -19,14 +19,6 @@ pub fn microkernel<T: GemmScalar>() -> Microkernel<T> {
 unsafe fn tile<T: GemmScalar>(t: &Tile<T>) {
     let mut acc = [[T::default(); COLS]; ROWS];
     let (m, n) = (t.m.min(ROWS), t.n.min(COLS));
-    if t.accumulate {
-        for (i, row) in acc.iter_mut().enumerate().take(m) {
-            for (j, v) in row.iter_mut().enumerate().take(n) {
-                // SAFETY: rows and columns of the result, which the caller vouches for.
-                *v = unsafe { *t.c.offset(i as isize * t.c_row + j as isize) };
-            }
-        }
-    }
     for r in t.runs {
         for k in 0..r.len as isize {
             // SAFETY: a summand of this run, which the caller vouches for.
@@ -60,8 +52,9 @@ unsafe fn tile<T: GemmScalar>(t: &Tile<T>) {
     }
     for (i, row) in acc.iter().enumerate().take(m) {
         for (j, v) in row.iter().enumerate().take(n) {
-            // SAFETY: as for loading.
-            unsafe { *t.c.offset(i as isize * t.c_row + j as isize) = *v };
+            // SAFETY: rows and columns of the result, which the caller vouches for.
+            let c = unsafe { &mut *t.c.offset(i as isize * t.c_row + j as isize) };
+            *c = if t.accumulate { T::plus(*c, *v) } else { *v };
         }
     }
 }

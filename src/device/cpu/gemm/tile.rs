@@ -16,8 +16,9 @@ pub struct Run {
 
 /// `c[i][j] (+)= sum over runs r, k < r.len of a[r.a + i * a_row + k * a_step] * b[r.b + k * b_step + j]`.
 ///
-/// Each sum is formed in the order of the runs as one chain of multiply-adds, so it does not depend on how
-/// a product is cut into tiles, nor on how its summation index is cut into calls.
+/// Each sum is formed in the order of the runs as one chain of multiply-adds that begins with zero, so it does not
+/// depend on how a product is cut into tiles. What it is added to comes last: many sums of few summands each are
+/// rounded less than one of all, so callers cut a long summation index (into the same calls for every microkernel).
 ///
 /// Runs instead of one length let a convolution read its windows in place.
 pub struct Tile<'a, T> {

@@ -1,6 +1,6 @@
 //! Microkernels for AVX-512F and for AVX2 with FMA.
 //!
-//! Both form each sum as one chain of fused multiply-adds, so they agree bit for bit.
+//! Both form each tile's sums as chains of fused multiply-adds, so they agree bit for bit.
 
 use super::tile::{Microkernel, Tile};
 use std::arch::x86_64::*;
@@ -20,6 +20,7 @@ trait Vector: Copy {
     unsafe fn load(p: *const Self::Scalar) -> Self;
     unsafe fn load_masked(p: *const Self::Scalar, mask: Self::Mask) -> Self;
     unsafe fn store_masked(self, p: *mut Self::Scalar, mask: Self::Mask);
+    unsafe fn add(self, other: Self) -> Self;
     /// `self + a * b`, rounded once.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
 }
@@ -27,7 +28,7 @@ trait Vector: Copy {
 // SAFETY: of all one-line wrappers below: each only forwards to the intrinsic whose conditions its own caller accepts.
 macro_rules! avx512 {
     ($name:ident, $reg:ident, $scalar:ident, $mask:ident, $lanes:literal, $zero:ident, $set1:ident, $load:ident,
-     $mload:ident, $mstore:ident, $fma:ident) => {
+     $mload:ident, $mstore:ident, $add:ident, $fma:ident) => {
         #[derive(Clone, Copy)]
         struct $name($reg);
         // SAFETY of the bodies: one instruction each, on the addresses and machine that the caller vouches for.
@@ -60,6 +61,10 @@ macro_rules! avx512 {
                 unsafe { $mstore(p, mask, self.0) }
             }
             #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                unsafe { $name($add(self.0, other.0)) }
+            }
+            #[inline(always)]
             unsafe fn fma(self, a: Self, b: Self) -> Self {
                 unsafe { $name($fma(a.0, b.0, self.0)) }
             }
@@ -77,6 +82,7 @@ avx512!(
     _mm512_loadu_ps,
     _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps,
+    _mm512_add_ps,
     _mm512_fmadd_ps
 );
 avx512!(
@@ -90,16 +96,17 @@ avx512!(
     _mm512_loadu_pd,
     _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd,
+    _mm512_add_pd,
     _mm512_fmadd_pd
 );
 
 // SAFETY: as above.
 macro_rules! avx2 {
     ($name:ident, $reg:ident, $scalar:ident, $int:ident, $lanes:literal, $zero:ident, $set1:ident, $load:ident,
-     $mload:ident, $mstore:ident, $fma:ident) => {
+     $mload:ident, $mstore:ident, $add:ident, $fma:ident) => {
         #[derive(Clone, Copy)]
         struct $name($reg);
-        // SAFETY of the bodies: one instruction each, on the addresses and machine that the caller vouches for.
+        // SAFETY: of the bodies: one instruction each, on the addresses and machine that the caller vouches for.
         impl Vector for $name {
             type Scalar = $scalar;
             type Mask = __m256i;
@@ -138,6 +145,10 @@ macro_rules! avx2 {
                 unsafe { $mstore(p, mask, self.0) }
             }
             #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                unsafe { $name($add(self.0, other.0)) }
+            }
+            #[inline(always)]
             unsafe fn fma(self, a: Self, b: Self) -> Self {
                 unsafe { $name($fma(a.0, b.0, self.0)) }
             }
@@ -155,6 +166,7 @@ avx2!(
     _mm256_loadu_ps,
     _mm256_maskload_ps,
     _mm256_maskstore_ps,
+    _mm256_add_ps,
     _mm256_fmadd_ps
 );
 avx2!(
@@ -168,6 +180,7 @@ avx2!(
     _mm256_loadu_pd,
     _mm256_maskload_pd,
     _mm256_maskstore_pd,
+    _mm256_add_pd,
     _mm256_fmadd_pd
 );
 
@@ -187,8 +200,8 @@ unsafe fn tile<V: Vector, const M0: usize, const M1: usize, const N: usize, cons
         if let Some(last) = masks.last_mut() {
             *last = V::mask((t.n - (N - 1) * V::LANES).min(V::LANES));
         }
-        let mut top = load_rows::<V, M0, N>(t, &masks, 0);
-        let mut low = load_rows::<V, M1, N>(t, &masks, M0);
+        let mut top = [[V::zero(); N]; M0];
+        let mut low = [[V::zero(); N]; M1];
         let row = t.a_row;
         for r in t.runs {
             let a = t.a.wrapping_offset(r.a);
@@ -228,30 +241,6 @@ unsafe fn tile<V: Vector, const M0: usize, const M1: usize, const N: usize, cons
 /// # Safety
 /// See [`tile`].
 #[inline(always)]
-unsafe fn load_rows<V: Vector, const M: usize, const N: usize>(
-    t: &Tile<V::Scalar>,
-    masks: &[V::Mask; N],
-    first: usize,
-) -> [[V; N]; M] {
-    // SAFETY: see `tile`.
-    unsafe {
-        let mut acc = [[V::zero(); N]; M];
-        if t.accumulate {
-            for i in 0..M {
-                for v in 0..N {
-                    let c =
-                        t.c.offset((first + i) as isize * t.c_row + (v * V::LANES) as isize);
-                    acc[i][v] = V::load_masked(c, masks[v]);
-                }
-            }
-        }
-        acc
-    }
-}
-
-/// # Safety
-/// See [`tile`].
-#[inline(always)]
 unsafe fn store_rows<V: Vector, const M: usize, const N: usize>(
     t: &Tile<V::Scalar>,
     masks: &[V::Mask; N],
@@ -264,7 +253,11 @@ unsafe fn store_rows<V: Vector, const M: usize, const N: usize>(
             for v in 0..N {
                 let c =
                     t.c.offset((first + i) as isize * t.c_row + (v * V::LANES) as isize);
-                acc[i][v].store_masked(c, masks[v]);
+                let mut sum = acc[i][v];
+                if t.accumulate {
+                    sum = V::load_masked(c, masks[v]).add(sum);
+                }
+                sum.store_masked(c, masks[v]);
             }
         }
     }
