@@ -8,6 +8,7 @@ mod examples;
 mod gradients;
 mod graph_defs;
 mod io;
+mod malformed;
 mod op_list;
 mod oracle;
 mod saved_models;

@@ -43,6 +43,8 @@ impl Form {
         }
         let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
         match (std::str::from_utf8(bytes), first) {
+            // Text with a byte that is none: the ending says what it was meant to be.
+            (Err(_), Some(b)) if b.is_ascii_graphic() => Form::of_path(path),
             (Err(_), _) => Form::Binary,
             (Ok(_), Some(b'{')) => Form::Json,
             (Ok(_), Some(b)) if b.is_ascii_alphabetic() || *b == b'#' || *b >= 0x80 => Form::Text,

@@ -266,16 +266,15 @@ impl FunctionDef {
                 Some(_) => {}
             }
         }
-        if let Some(name) = self
-            .ret
-            .keys()
-            .find(|k| self.signature.output_arg.iter().all(|o| o.name != **k))
-        {
+        let outputs = self.signature.output_arg.iter().map(|o| &o.name);
+        let outputs: HashSet<&String> = outputs.collect();
+        if let Some(name) = self.ret.keys().find(|k| !outputs.contains(k)) {
             return bad(format!("Return '{name}' is no output"));
         }
+        let nodes: HashSet<&String> = self.node.iter().map(|n| &n.name).collect();
         for out in &self.signature.control_output {
             match self.control_ret.get(out) {
-                Some(node) if self.node.iter().any(|n| n.name == *node) => {}
+                Some(node) if nodes.contains(node) => {}
                 _ => return bad(format!("Control output '{out}' comes from no node")),
             }
         }

@@ -38,6 +38,7 @@ impl Library {
         if library.functions.is_empty() && library.others.is_empty() {
             return Ok(());
         }
+        let before = self.functions.len();
         for def in library.functions {
             match self.functions.get(def.name()) {
                 Some(f) if f.def == def => continue,
@@ -56,8 +57,10 @@ impl Library {
             self.functions
                 .insert(name, Arc::new(Function { def, schema }));
         }
-        let all: Vec<&FunctionDef> = self.functions.values().map(|f| &f.def).collect();
-        check_functions(&all)?;
+        if self.functions.len() > before {
+            let all: Vec<&FunctionDef> = self.functions.values().map(|f| &f.def).collect();
+            check_functions(&all)?;
+        }
         if !self.others.ends_with(&library.others) {
             self.others.extend_from_slice(&library.others);
         }

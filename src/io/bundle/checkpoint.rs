@@ -5,7 +5,7 @@ use super::reader::BundleReader;
 use super::slice::TensorSlice;
 use super::v1::V1Reader;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use std::path::Path;
@@ -26,7 +26,11 @@ impl CheckpointReader {
     pub fn open(prefix: impl AsRef<Path>) -> Result<CheckpointReader> {
         let prefix = prefix.as_ref();
         Ok(CheckpointReader(match index_path(prefix).exists() {
-            true => Format::Bundle(BundleReader::open(prefix)?),
+            true => {
+                let index = index_path(prefix);
+                let bundle = BundleReader::open(prefix);
+                Format::Bundle(bundle.map_err(|e| placed(e, &index.display().to_string()))?)
+            }
             false => Format::V1(V1Reader::open(prefix)?),
         }))
     }
@@ -83,7 +87,7 @@ impl CheckpointReader {
     /// As [`BundleReader::read`].
     pub fn read(&self, name: &str) -> Result<Tensor> {
         match &self.0 {
-            Format::Bundle(r) => r.read(name),
+            Format::Bundle(r) => r.read(name).map_err(|e| in_bundle(e, r, name)),
             Format::V1(r) => r.read_slice(name, None),
         }
     }
@@ -94,7 +98,7 @@ impl CheckpointReader {
     /// As [`BundleReader::read_slice`].
     pub fn read_slice(&self, name: &str, slice: &TensorSlice) -> Result<Tensor> {
         match &self.0 {
-            Format::Bundle(r) => r.read_slice(name, slice),
+            Format::Bundle(r) => r.read_slice(name, slice).map_err(|e| in_bundle(e, r, name)),
             Format::V1(r) => r.read_slice(name, Some(slice)),
         }
     }
@@ -105,8 +109,33 @@ impl CheckpointReader {
     /// As [`BundleReader::restore`].
     pub fn restore(&self, name: &str, shape_and_slice: &str, dtype: DType) -> Result<Tensor> {
         match &self.0 {
-            Format::Bundle(r) => r.restore(name, shape_and_slice, dtype),
+            Format::Bundle(r) => r
+                .restore(name, shape_and_slice, dtype)
+                .map_err(|e| in_bundle(e, r, name)),
             Format::V1(r) => r.restore(name, shape_and_slice, dtype),
         }
+    }
+}
+
+/// TensorFlow's texts say what is wrong with a file, but not always with which.
+fn placed(e: Error, place: &str) -> Error {
+    match e.code() {
+        Code::DataLoss | Code::OutOfRange if !e.message().contains(place) => {
+            e.context(format!("{place}: "))
+        }
+        _ => e,
+    }
+}
+
+fn in_bundle(e: Error, bundle: &BundleReader, name: &str) -> Error {
+    match e
+        .message()
+        .contains(&*bundle.prefix().display().to_string())
+    {
+        true => e,
+        false => placed(
+            e,
+            &format!("tensor '{name}' of {}", bundle.prefix().display()),
+        ),
     }
 }

@@ -130,7 +130,7 @@ impl RecordReader {
                 }
                 let skip = offset - self.offset;
                 let skipped = std::io::copy(&mut stream.take(skip), &mut std::io::sink())
-                    .map_err(|e| broken(&self.path, &e))?;
+                    .map_err(|e| broken(&self.path, self.offset, &e))?;
                 if skipped < skip {
                     self.offset += skipped;
                     return Err(Error::out_of_range("eof"));
@@ -258,7 +258,7 @@ impl RecordReader {
                 Ok(n) => got += n,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) if ends_early(&e) => break,
-                Err(e) => return Err(broken(&self.path, &e)),
+                Err(e) => return Err(broken(&self.path, self.offset, &e)),
             }
         }
         Ok(got)
@@ -274,7 +274,7 @@ impl RecordReader {
         match self.stream().take(wanted).read_to_end(out) {
             Ok(n) => Ok(n as u64),
             Err(e) if ends_early(&e) => Ok(out.len() as u64),
-            Err(e) => Err(broken(&self.path, &e)),
+            Err(e) => Err(broken(&self.path, self.offset, &e)),
         }
     }
 
@@ -309,11 +309,14 @@ fn ends_early(e: &std::io::Error) -> bool {
 }
 
 /// A fault of the compressed stream is lost data; anything else is the file system's.
-fn broken(path: &Path, e: &std::io::Error) -> Error {
+fn broken(path: &Path, offset: u64, e: &std::io::Error) -> Error {
     use std::io::ErrorKind as K;
     match e.kind() {
         K::InvalidInput | K::InvalidData | K::Other => {
-            Error::data_loss(format!("inflate() failed: {e}"))
+            let path = path.display();
+            Error::data_loss(format!(
+                "{path}: inflate() failed behind byte {offset}: {e}"
+            ))
         }
         _ => Error::io(path, e),
     }

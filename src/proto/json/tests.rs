@@ -25,6 +25,20 @@ fn json_is_what_protobuf_writes() {
     );
 }
 
+/// Numbers that a fast reader rounds to a neighbour.
+#[test]
+fn floats_are_read_exactly() {
+    let doubles = [3e56f64, 9.5e-14, 5.0e-324, 1.7976931348623157e308, 8.1e55];
+    for v in doubles {
+        let json =
+            format!(r#"{{"node": [{{"attr": {{"t": {{"tensor": {{"doubleVal": [{v:e}]}}}}}}}}]}}"#);
+        let bytes = parse(&schema::GRAPH_DEF, &json).unwrap();
+        assert!(bytes.ends_with(&v.to_le_bytes()), "{v:e}");
+        let printed = print(&schema::GRAPH_DEF, &bytes).unwrap();
+        assert_eq!(parse(&schema::GRAPH_DEF, &printed).unwrap(), bytes);
+    }
+}
+
 #[test]
 fn spellings_that_protobuf_accepts() {
     let json = r#"{"node": [{"name": "n", "experimental_debug_info": null, "attr": {
