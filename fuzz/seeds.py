@@ -24,6 +24,38 @@ def files(*patterns):
                 yield path, path.read_bytes()
 
 
+def fields(data):
+    """The fields of a message that consists of length-delimited ones first: number, whole, content."""
+    at = 0
+    while at < len(data):
+        start, tag = at, data[at]
+        if tag & 7 != 2:
+            return
+        at, size, shift = at + 1, 0, 0
+        while True:
+            byte = data[at]
+            at, size, shift = at + 1, size | (byte & 0x7F) << shift, shift + 7
+            if byte < 0x80:
+                break
+        yield tag >> 3, data[start : at + size], data[at : at + size]
+        at += size
+
+
+def calls(data):
+    """The recorded calls of an op, each as a graph of the op and its inputs."""
+    cases = {}
+    for number, whole, node in fields(data):
+        name = next((content for n, _, content in fields(node) if n == 1), b"").decode() if number == 1 else ""
+        case, _, part = name.partition("/")
+        if part == "op" or part.startswith("in"):
+            cases[case] = cases.get(case, b"") + whole
+    return [graph for graph in cases.values() if len(graph) <= 1500]
+
+
+for path in sorted((DATA / "op_cases").glob("*.pb")):
+    every = calls(path.read_bytes())
+    for graph in every[:: max(1, len(every) // 4)]:
+        put("import", graph)
 for _, data in files("defs/*.pb", "defs/*.meta", "saved_models/**/*.pb", "random_graphs/**/*.pb"):
     put("graph_pb", data)
     put("import", data)

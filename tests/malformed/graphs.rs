@@ -287,35 +287,6 @@ fn functions_that_do_not_fit() {
     }
 }
 
-/// Functions that call the one before them twice: of 60 the last would have 2^60 nodes.
-#[test]
-fn functions_that_grow_without_end() {
-    let mut text = String::from("library { ");
-    for i in 0..60 {
-        let call = match i {
-            0 => "Neg".to_string(),
-            _ => format!("f{}", i - 1),
-        };
-        let types = if i == 0 { T } else { "" };
-        let result = if i == 0 { "y" } else { "b" };
-        text += &format!(
-            "function {{ signature {{ name: 'f{i}' input_arg {{ name: 'a' type: DT_FLOAT }} output_arg {{ name: 'b' type: DT_FLOAT }} }}
-             node_def {{ name: 'n' op: '{call}' input: 'a' {types} }} node_def {{ name: 'm' op: '{call}' input: 'n:{result}:0' {types} }}
-             ret {{ key: 'b' value: 'm:{result}:0' }} }} "
-        );
-    }
-    text += &format!("}} {X} node {{ name: 'call' op: 'f59' input: 'x' }}");
-    let g = Graph::new();
-    let def = GraphDef::from_pbtxt(&text).unwrap();
-    g.import(&def, &ImportOptions::default()).unwrap();
-    let session = Session::new(&g).unwrap();
-    let e = session
-        .callable(["x"], ["call"], ())
-        .map(|_| ())
-        .unwrap_err();
-    assert_eq!(e.code(), Code::ResourceExhausted, "{e}");
-}
-
 /// Values that shape functions ask for, each made of the one before it twice.
 #[test]
 fn shapes_that_depend_on_many_sums() {
@@ -333,4 +304,38 @@ fn shapes_that_depend_on_many_sums() {
     g.import(&def, &ImportOptions::default()).unwrap();
     assert_eq!(g.output("f3").unwrap().shape().to_string(), "[0]");
     assert_eq!(g.output("f199").unwrap().shape().rank(), Some(1));
+}
+
+/// Chains of nodes, and of groups, need no stack: nothing follows them by recursion.
+#[test]
+fn deep_graphs_need_no_stack() {
+    const NODES: usize = 10_000;
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    let work = || {
+        let mut text = X.to_string();
+        for i in 0..NODES {
+            let from = match i {
+                0 => "x".to_string(),
+                _ => format!("n{}", i - 1),
+            };
+            text += &format!(
+                "node {{ name: 'n{i}' op: 'Neg' input: '{from}' {T} attr {{ key: '_class' value {{ list {{ s: 'loc:@{from}' }} }} }} }}"
+            );
+        }
+        let def = GraphDef::from_pbtxt(&text).unwrap();
+        let g = Graph::new();
+        g.import(&def, &ImportOptions::default()).unwrap();
+        assert_eq!(g.export().unwrap().node.len(), NODES + 1);
+        let last = g.output(&format!("n{}", NODES - 1)).unwrap();
+        let x = g.output("x").unwrap();
+        let slope = g.gradients(&[last], &[x]).unwrap()[0]
+            .unwrap()
+            .dense(g.root());
+        let session = Session::new(&g).unwrap();
+        let values = session.run([(x, 3.0f32)], [last, slope], ()).unwrap();
+        let sign = if NODES % 2 == 0 { 1.0 } else { -1.0 };
+        assert_eq!(values[0].to_scalar::<f32>().unwrap(), 3.0 * sign);
+        assert_eq!(values[1].to_scalar::<f32>().unwrap(), sign);
+    };
+    small.spawn(work).unwrap().join().unwrap();
 }
