@@ -92,10 +92,8 @@ impl State {
                 if !parts.iter().all(|p| p.shape().is_scalar()) || n.attrs.int("axis").ok()? != 0 {
                     return None;
                 }
-                let values: Option<Vec<i64>> = parts
-                    .iter()
-                    .map(|p| numbers(&p)?.first().copied())
-                    .collect();
+                let values: Option<Vec<i64>> =
+                    parts.iter().map(|p| numbers(p)?.first().copied()).collect();
                 integers(
                     parts.first()?.dtype(),
                     &values?,
@@ -115,7 +113,7 @@ impl State {
                 }
                 let mut values = Vec::new();
                 for p in &parts {
-                    values.extend(numbers(&p)?);
+                    values.extend(numbers(p)?);
                 }
                 let len = values.len();
                 integers(parts.first()?.dtype(), &values, Shape::of(&[len]).ok()?)

@@ -333,9 +333,9 @@ fn deep_graphs_need_no_stack() {
             .dense(g.root());
         let session = Session::new(&g).unwrap();
         let values = session.run([(x, 3.0f32)], [last, slope], ()).unwrap();
-        let sign = if NODES % 2 == 0 { 1.0 } else { -1.0 };
-        assert_eq!(values[0].to_scalar::<f32>().unwrap(), 3.0 * sign);
-        assert_eq!(values[1].to_scalar::<f32>().unwrap(), sign);
+        // An even number of negations.
+        assert_eq!(values[0].to_scalar::<f32>().unwrap(), 3.0);
+        assert_eq!(values[1].to_scalar::<f32>().unwrap(), 1.0);
     };
     small.spawn(work).unwrap().join().unwrap();
 }
