@@ -19,7 +19,11 @@ const SHOWN: usize = 20;
 ///
 /// The options are those of `run`. After the warm-up each step is timed by itself; then some more steps are traced for
 /// the times by op, so that tracing does not burden the figures. Times of ops are sums over all threads for one step; an
-/// op that waits (for a queue, say) counts its waiting. The peak is of tensor memory, from the first timed step on.
+/// op that waits (for a queue, say) counts its waiting. The peak is of tensor memory, from the first timed step on. All
+/// times are in milliseconds.
+///
+/// With --json the document is `{"steps": 100, "median_ms": …, "p10_ms": …, "p90_ms": …, "peak_bytes": …, "ops": [{"op":
+/// "Conv2D", "ms": …, "count": …}, …]}`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

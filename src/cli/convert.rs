@@ -1,7 +1,7 @@
 //! `tensorloom convert`: a definition from one form to another, losing nothing.
 
 use super::graph_file::{self, Kind, SAVED_MODEL_FILES};
-use super::output::{Done, Stop};
+use super::output::{Done, Stop, complain};
 use crate::def::{Definition, Form, MetaGraphDef, SavedModel};
 use crate::error::{Error, Result};
 use crate::io;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// back loses nothing, except that .meta asks for a MetaGraphDef and a folder for a SavedModel; --as asks for either.
 ///
 /// The variables come along: from a SavedModel folder to `P.meta` as the checkpoint P, and from `P.meta` beside a
-/// checkpoint P into the folder's `variables`. Assets go from folder to folder. Fields of newer versions, for which
+/// checkpoint P into the folder's `variables`. Assets go from folder to folder only. Fields of newer versions, for which
 /// text and JSON have no name, are an error there unless --drop-unknown is given.
 #[derive(clap::Args)]
 #[command(
@@ -91,6 +91,9 @@ impl Args {
         } else {
             definition.write(&self.output, form)?;
             self.write_checkpoint(kind)?;
+            if self.input.join("assets").is_dir() {
+                complain("warning: the assets stay behind: only a folder has place for them");
+            }
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ pub(super) struct ProgramArgs {
     /// Start the queue runners that the MetaGraphDef lists; the end of their input ends the run
     #[arg(long, help_heading = "State")]
     queue_runners: bool,
-    /// How many devices there are, like CPU=2
+    /// How many devices there are, like CPU=2; without it one CPU
     #[arg(long, value_name = "KIND=N", help_heading = "Devices")]
     device_count: Vec<String>,
     /// Run a node elsewhere when the device that it asks for does not exist
