@@ -14,7 +14,7 @@ use crate::runtime::Session;
 use crate::tensor::Tensor;
 use body::{Body, Given, Notation};
 use call::Freezer;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// A variable: what tells it from others in a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -141,11 +141,14 @@ fn values(
     variables: &BTreeMap<Variable, NodeDef>,
 ) -> Result<HashMap<String, Tensor>> {
     let graph = session.graph();
-    let here: HashSet<&str> = def.node.iter().map(|n| n.name.as_str()).collect();
+    let named = def.node.iter().map(|n| (n.name.as_str(), n));
+    let here: HashMap<&str, &NodeDef> = named.collect();
     let mut fetches = Vec::new();
     for (v, n) in variables {
         let at = |e: Error| e.at_node(&n.name, &n.op);
-        let in_graph = here.contains(n.name.as_str()).then(|| graph.find(&n.name));
+        // A function's node may have the name of another one of the graph.
+        let same = here.get(n.name.as_str()).is_some_and(|m| *m == n);
+        let in_graph = same.then(|| graph.find(&n.name));
         let output = match in_graph {
             Some(None) => {
                 let what = "the session's graph is another one: it does not have the variable";

@@ -376,11 +376,12 @@ fn functions_are_made_anew_for_values() {
             &[&format!("T type: {d}")],
         )
     };
+    // Its own handle has the name that another variable has in the graph.
     let outer = call("c", "inner", "v x", "DT_RESOURCE DT_FLOAT", "DT_FLOAT")
         .replace("node {", "node_def {")
         + &node(
             "node_def",
-            "own",
+            "r",
             "VarHandleOp",
             "",
             &[D, SHAPE, "shared_name s: 'shared'"],
@@ -389,7 +390,7 @@ fn functions_are_made_anew_for_values() {
             "node_def",
             "own_read",
             "ReadVariableOp",
-            "own:resource:0",
+            "r:resource:0",
             &[D],
         )
         + &node(
