@@ -122,7 +122,7 @@ fn branch<'g, B: Branch<'g>>(
 ) -> Vec<Output<'g>> {
     let inside = s.open_branch(pred_id, pivot, taken);
     let outputs = build(inside).outputs(inside, pivot.in_scope(inside));
-    let outputs: Vec<Output<'g>> = outputs.into_iter().map(|o| inside.bring_in(o)).collect();
+    let outputs: Vec<Output<'g>> = outputs.into_iter().map(|o| inside.result(o)).collect();
     if let Some(context) = inside.context() {
         let mut state = s.graph().state();
         for o in outputs.iter().filter(|o| o.is_valid()) {

@@ -9,6 +9,7 @@ its Const nodes say what a session did, run after run.
     runK/fetch/TENSOR    the value that came out
     runK/error           "Code: message" of a run that fails; its fetches are empty then
 
+Of graphs of loops and conditionals NAME.meta.gz is a MetaGraphDef of the graph before its gradients were built.
 The text @FOLDER@ in strings stands for a fresh folder of the session.
 A reader imports the graph, makes one session, does the runs in order of K and compares each fetched value.
 Sessions ran on one CPU thread, without oneDNN and without graph rewriting.
@@ -56,8 +57,8 @@ def in_folder(value, old, new):
     return out
 
 
-def record(out, name, graph, runs):
-    """Runs the session and writes both files. Runs that say so may fail."""
+def record(out, name, graph, runs, meta=None):
+    """Runs the session and writes both files, and the MetaGraphDef if there is one. Runs that say so may fail."""
     data, errors = tf.GraphDef(), 0
     with tempfile.TemporaryDirectory() as folder, tf.Session(graph=graph, config=config()) as session:
         for k, (feeds, fetches, targets, *may_fail) in enumerate(runs):
@@ -77,7 +78,8 @@ def record(out, name, graph, runs):
             for t, value in zip(fetches, got):
                 const(data, f"run{k}/fetch/{t.name}", np.asarray(in_folder(value, folder, FOLDER)))
     size = 0
-    for suffix, message in (("pb", graph.as_graph_def(add_shapes=True)), ("runs.pb", data)):
+    files = [("pb", graph.as_graph_def(add_shapes=True)), ("runs.pb", data)] + ([("meta", meta)] if meta else [])
+    for suffix, message in files:
         packed = gzip.compress(message.SerializeToString(deterministic=True), mtime=0)
         size += len(packed)
         with open(os.path.join(out, f"{name}.{suffix}.gz"), "wb") as f:

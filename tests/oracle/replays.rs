@@ -54,12 +54,17 @@ fn replaced(text: &[u8], old: &str, new: &str) -> Vec<u8> {
     out
 }
 
-/// A compressed graph.
-pub fn unpack(path: &Path) -> GraphDef {
+/// A compressed file.
+pub fn unpack_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-    GraphDef::from_pb(&bytes).unwrap()
+    bytes
+}
+
+/// A compressed graph.
+pub fn unpack(path: &Path) -> GraphDef {
+    GraphDef::from_pb(&unpack_bytes(path)).unwrap()
 }
 
 fn runs(path: &Path) -> BTreeMap<usize, Run> {

@@ -298,6 +298,30 @@ impl<'g> Scope<'g> {
     }
 }
 
+impl<'g> Scope<'g> {
+    /// What a branch gives; one that was not used inside comes in through a Switch that belongs to the branch.
+    #[track_caller]
+    pub(crate) fn result(self, x: Output<'g>) -> Output<'g> {
+        let Some(context) = self.context().filter(|_| x.is_valid()) else {
+            return x;
+        };
+        let known = {
+            let s = self.graph().state();
+            s.context(context)
+                .is_none_or(|c| c.values.contains(&x.endpoint()))
+        };
+        let inside = self.bring_in(x);
+        if !known && inside.is_valid() {
+            let outputs = inside.node().outputs();
+            let mut s = self.graph().state();
+            for o in outputs {
+                s.know(context, o.endpoint());
+            }
+        }
+        inside
+    }
+}
+
 /// The endpoint of what was built, or the mistake that was made.
 pub(crate) fn built(o: Output<'_>) -> Result<Endpoint> {
     o.graph().check()?;

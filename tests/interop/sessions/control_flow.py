@@ -260,9 +260,10 @@ def control_flow():
     for name, make in CASES.items():
         with tf.Graph().as_default() as g:
             ys, xs, feeds = make()
+            meta = tf.train.export_meta_graph(clear_extraneous_savers=True)
             grads = [d for d in tf.gradients(ys, xs) if d is not None]
             grads = [tf.convert_to_tensor(d) for d in grads]
-        yield f"control_{name}", g, [(f, ys + grads, []) for f in feeds]
+        yield f"control_{name}", g, [(f, ys + grads, []) for f in feeds], meta
 
 
 TOPICS["control_flow"] = control_flow
