@@ -3,9 +3,9 @@
 use crate::dtype::{DType, expect_dtype};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
-use crate::tensor::{Bytes, ResourceHandle, Tensor};
+use crate::tensor::{Bytes, ResourceHandle, Tensor, Variant};
 
-/// The types that kernels move about: plain data, strings, resource handles.
+/// The types that kernels move about: plain data, strings, resource handles, variants.
 pub(crate) const MOVABLE: &[DType] = &[
     DType::F32,
     DType::F64,
@@ -24,6 +24,7 @@ pub(crate) const MOVABLE: &[DType] = &[
     DType::U32,
     DType::U64,
     DType::Resource,
+    DType::Variant,
 ];
 
 /// An element that is moved without being looked at.
@@ -35,10 +36,11 @@ impl Item for u64 {}
 impl Item for u128 {}
 impl Item for Bytes {}
 impl Item for ResourceHandle {}
+impl Item for Variant {}
 
 /// A computation that moves elements of any type from some tensors to a new one.
 pub(crate) trait Move {
-    /// Fills `out`. At first it holds zeros, empty strings or empty handles where the tensor is not of plain
+    /// Fills `out`. At first it holds zeros, empty strings, handles or variants where the tensor is not of plain
     /// data, and unspecified elements otherwise.
     ///
     /// # Errors
@@ -76,15 +78,16 @@ pub(crate) fn produce(
                 name: String::new(),
                 kind: String::new(),
             };
-            let count = shape.elements();
-            if count > 1 << 24 {
-                return Err(Error::resource_exhausted(format!(
-                    "OOM when allocating tensor with shape{shape} and type resource by allocator cpu"
-                )));
-            }
-            let mut out = vec![none; count];
+            let mut out = vec![none; checked_count(&shape, dtype)?];
             job.run(&sources, &mut out)?;
             Tensor::from_handles(shape, out)
+        }
+        DType::Variant => {
+            let sources: Vec<&[Variant]> =
+                inputs.iter().map(|t| t.variants()).collect::<Result<_>>()?;
+            let mut out = vec![Variant::Empty; checked_count(&shape, dtype)?];
+            job.run(&sources, &mut out)?;
+            Tensor::from_variants(shape, out)
         }
         _ => {
             let mut out = Tensor::alloc(dtype, shape)?;
@@ -99,6 +102,17 @@ pub(crate) fn produce(
             Ok(out)
         }
     }
+}
+
+/// The number of handles or variants of a shape, if they can be meant to fit in memory.
+fn checked_count(shape: &Shape, dtype: DType) -> Result<usize> {
+    let count = shape.elements();
+    if count > 1 << 24 {
+        return Err(Error::resource_exhausted(format!(
+            "OOM when allocating tensor with shape{shape} and type {dtype} by allocator cpu"
+        )));
+    }
+    Ok(count)
 }
 
 fn plain<E: Item + bytemuck::Pod>(

@@ -473,7 +473,11 @@ fn counts_batches_and_states() {
         session.run((), [read.output(0)], ()).unwrap();
         session.run((), [read.output(0)], ()).unwrap();
         let bytes = session.fetch(state).unwrap();
-        assert_eq!(&**bytes.to_bytes().unwrap(), b"\x08\x02\x10\x02\x18\x02");
+        let last = name(&b).into_bytes();
+        let mut state = b"\x08\x02\x10\x02\x18\x02\x22".to_vec();
+        state.push(last.len() as u8);
+        state.extend(last);
+        assert_eq!(&**bytes.to_bytes().unwrap(), &*state);
         for (bad, text) in [
             (&b"\xff\xff"[..], "Could not parse state for"),
             (

@@ -29,7 +29,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from cases.harness import CODES, clean, config, const
-from sessions import control_flow, updates
+from sessions import control_flow, storage, updates
 from sessions.common import FOLDER
 
 tf.disable_v2_behavior()
@@ -58,7 +58,10 @@ def in_folder(value, old, new):
 
 
 def record(out, name, graph, runs, meta=None):
-    """Runs the session and writes both files, and the MetaGraphDef if there is one. Runs that say so may fail."""
+    """Runs the session and writes both files, and the MetaGraphDef if there is one.
+
+    Runs that say so may fail, with the code that they name instead of TensorFlow's if they do.
+    """
     data, errors = tf.GraphDef(), 0
     with tempfile.TemporaryDirectory() as folder, tf.Session(graph=graph, config=config()) as session:
         for k, (feeds, fetches, targets, *may_fail) in enumerate(runs):
@@ -73,7 +76,8 @@ def record(out, name, graph, runs, meta=None):
                 if not may_fail:
                     raise
                 message = clean(e.message).replace(folder, FOLDER)
-                const(data, f"run{k}/error", np.array(f"{CODES[e.error_code]}: {message}".encode(), object))
+                code = CODES[e.error_code] if may_fail[0] is True else may_fail[0]
+                const(data, f"run{k}/error", np.array(f"{code}: {message}".encode(), object))
                 got, errors = [np.zeros(0, np.float32)] * len(fetches), errors + 1
             for t, value in zip(fetches, got):
                 const(data, f"run{k}/fetch/{t.name}", np.asarray(in_folder(value, folder, FOLDER)))
@@ -470,6 +474,8 @@ def tensor_lists():
             e = raw.TensorListScatter(tensor=rows, indices=[4, 0, 2, 1], element_shape=[-1])
             f = raw.TensorListScatterV2(tensor=rows, indices=[1, 0, 2, 3], element_shape=[3], num_elements=6)
             h = raw.TensorListScatterIntoExistingList(input_handle=f, tensor=rows[:2], indices=[5, 1])
+            fetches += [raw.TensorListStack(input_handle=x, element_shape=[3], element_dtype=dtype)
+                        for x in tf.unstack(raw.TensorListPushBackBatch(input_handles=tf.stack([a, f]), tensor=rows[1:3]))]
             both = raw.TensorListConcatLists(input_a=a, input_b=h, element_dtype=dtype)
             for handle in (e, f, h, both):
                 fetches.append(raw.TensorListStack(input_handle=handle, element_shape=[3], element_dtype=dtype))
@@ -538,11 +544,12 @@ def functional():
         v = tf.get_variable("v", initializer=[1.0, 2.0, 3.0], use_resource=True)
         i, y = tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, tf.cond(i % 2 > 0, lambda: y * v, lambda: y + 1.0)), (0, x))
         z = tf.switch_case(n, [lambda: x, lambda: x * v, lambda: tf.square(x)], default=lambda: tf.zeros_like(x))
+        pure = tf.switch_case(n, [lambda: x + 1.0, lambda: x * 2.0])  # no state: StatelessCase
         with tf.control_dependencies([tf.cond(n > 2, lambda: v.assign_add([1.0, 1.0, 1.0]), lambda: v.read_value())]):
             after = v.read_value()
         init = v.initializer
     value = np.array([0.5, -1.0, 2.0], np.float32)
-    runs = [({}, [], [init])] + [({x: value, n: np.int32(k)}, [i, y, z], []) for k in (0, 1, 2, 5)]
+    runs = [({}, [], [init])] + [({x: value, n: np.int32(k)}, [i, y, z, pure], []) for k in (0, 1, 2, 5)]
     runs += [({n: np.int32(k)}, [after], []) for k in (0, 3, 4)]
     yield "functional", g, runs
     tf.disable_control_flow_v2()
@@ -556,8 +563,7 @@ def main():
     args = p.parse_args()
     globals()["SEED"] = args.seed
     os.makedirs(args.out, exist_ok=True)
-    TOPICS.update(updates.TOPICS)
-    TOPICS.update(control_flow.TOPICS)
+    TOPICS.update(updates.TOPICS | storage.TOPICS | control_flow.TOPICS)
     for name, make in TOPICS.items():
         if not args.only or name in args.only.split(","):
             for fixture in make():

@@ -2,6 +2,7 @@
 
 mod case;
 mod compare;
+mod coverage;
 mod graphs;
 mod images;
 mod imports;

@@ -31,7 +31,8 @@ const OPS: &str = "
     EncodeBase64 DecodeBase64 DecodeCSV ReduceJoin StringSplit Substr SerializeTensor ParseTensor TensorSummary
     TensorSummaryV2 AudioSummary AudioSummaryV2 Print PlaceholderV2 MaxPoolWithArgmax MaxPoolGradWithArgmax
     MaxPoolGradV2 MaxPoolGradGrad MaxPoolGradGradV2 Acos Acosh Asin Asinh Atan Atanh Tan Sinh Cosh Erfc Atan2 DivNoNan
-    Polygamma Complex Real Imag Angle ComplexAbs Conj Bincount AccumulateNV2 SegmentMean";
+    Polygamma Complex Real Imag Angle ComplexAbs Conj Bincount AccumulateNV2 SegmentMean
+    RegexFullMatch RegexReplace StaticRegexFullMatch StaticRegexReplace ToBool";
 
 #[test]
 fn ops_answer_as_tensorflow_does() {

@@ -278,6 +278,17 @@ fn updates_of_variables_are_those_of_tensorflow() {
 }
 
 #[test]
+fn what_outlives_a_step_behaves_as_in_tensorflow() {
+    let topics = ["queue_", "reader_", "files", "checkpoints_", "counters"];
+    replay_all("replays", &topics, Tolerance::EXACT);
+}
+
+#[test]
+fn references_pass_loops_and_branches() {
+    replay_all("replays", &["references"], Tolerance::EXACT);
+}
+
+#[test]
 fn learning_rates_and_averages_follow_tensorflow() {
     let allowed = of_gradients("Sum", DType::F32);
     replay_all("replays", &["schedules", "moving_average_"], allowed);

@@ -5,6 +5,7 @@ mod base64;
 mod decode_csv;
 mod number;
 mod printf;
+mod re2;
 mod reduce_join;
 mod regex;
 mod regex_full_match;

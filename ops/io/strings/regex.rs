@@ -1,5 +1,6 @@
 //! What the ops on regular expressions share: patterns in RE2's notation, over bytes.
 
+use super::re2::translated;
 use crate::error::{Error, Result};
 use regex::bytes::{Captures, Regex};
 
@@ -15,13 +16,16 @@ pub(super) fn pattern(text: &[u8], whole: bool) -> Result<Regex> {
         ))
     };
     let text = std::str::from_utf8(text).map_err(|_| bad("invalid UTF-8".into()))?;
-    // By itself first, so that an unbalanced bracket stays one.
-    let compile = |p: &str| {
-        regex::bytes::RegexBuilder::new(p)
-            .size_limit(SIZE_LIMIT)
-            .build()
+    let text = translated(text).map_err(bad)?;
+    let text = match whole {
+        true => format!(r"\A(?:{text})\z"),
+        false => text,
     };
-    let reason = |e: regex::Error| {
+    let compiled = regex::bytes::RegexBuilder::new(&text)
+        .size_limit(SIZE_LIMIT)
+        .build();
+    // The translation has checked the notation; what remains is the size.
+    compiled.map_err(|e| {
         bad(e
             .to_string()
             .lines()
@@ -29,16 +33,21 @@ pub(super) fn pattern(text: &[u8], whole: bool) -> Result<Regex> {
             .unwrap_or("")
             .trim()
             .to_string())
-    };
-    let plain = compile(text).map_err(reason)?;
-    match whole {
-        true => compile(&format!(r"\A(?:{text})\z")).map_err(reason),
-        false => Ok(plain),
-    }
+    })
 }
 
-/// What replaces a match: text with `\1` … `\9` for groups, `\0` for the match, `\\` for a backslash.
-pub(super) struct Rewrite(Vec<Part>);
+/// What replaces a match: text with `\1` … `\9` for groups, `\0` for the match, `\\` for a backslash. As in RE2, what names
+/// a group that the pattern lacks replaces nothing, and any other backslash ends the text of all replacements.
+pub(super) struct Rewrite {
+    parts: Vec<Part>,
+    fault: Option<Fault>,
+}
+
+#[derive(PartialEq)]
+enum Fault {
+    Group,
+    Escape,
+}
 
 enum Part {
     Text(Vec<u8>),
@@ -47,40 +56,34 @@ enum Part {
 
 impl Rewrite {
     /// Takes a replacement for that pattern apart.
-    pub(super) fn parse(text: &[u8], pattern: &Regex) -> Result<Rewrite> {
-        let bad = |reason: &str| {
-            Error::invalid_argument(format!(
-                "Invalid rewrite pattern: {}, error: {reason}",
-                String::from_utf8_lossy(text)
-            ))
-        };
-        let (mut parts, mut plain) = (Vec::new(), Vec::new());
+    pub(super) fn parse(text: &[u8], pattern: &Regex) -> Rewrite {
+        let (mut parts, mut plain, mut fault) = (Vec::new(), Vec::new(), None);
         let mut bytes = text.iter().copied();
         while let Some(b) = bytes.next() {
             match (b, if b == b'\\' { bytes.next() } else { None }) {
                 (b'\\', Some(d)) if d.is_ascii_digit() => {
                     let group = usize::from(d - b'0');
                     if group >= pattern.captures_len() {
-                        return Err(bad("it names a group that the pattern lacks"));
+                        fault = Some(Fault::Group);
+                        break;
                     }
                     parts.push(Part::Text(std::mem::take(&mut plain)));
                     parts.push(Part::Group(group));
                 }
                 (b'\\', Some(b'\\')) => plain.push(b'\\'),
                 (b'\\', _) => {
-                    return Err(bad(
-                        "a backslash must be followed by a digit or a backslash",
-                    ));
+                    fault = Some(Fault::Escape);
+                    break;
                 }
                 _ => plain.push(b),
             }
         }
         parts.push(Part::Text(plain));
-        Ok(Rewrite(parts))
+        Rewrite { parts, fault }
     }
 
     fn put(&self, found: &Captures<'_>, out: &mut Vec<u8>) {
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Text(t) => out.extend_from_slice(t),
                 Part::Group(i) => {
@@ -92,14 +95,40 @@ impl Rewrite {
         }
     }
 
-    /// Replaces the first match, or all.
+    /// Replaces the first match, or all: an empty match right behind another is none, and none splits a character.
     pub(super) fn apply(&self, pattern: &Regex, text: &[u8], all: bool) -> Vec<u8> {
-        let limit = if all { 0 } else { 1 };
-        let replaced = pattern.replacen(text, limit, |c: &Captures<'_>| {
-            let mut out = Vec::new();
-            self.put(c, &mut out);
-            out
-        });
-        replaced.into_owned()
+        if self.fault == Some(Fault::Group) || !all && self.fault.is_some() {
+            return text.to_vec();
+        }
+        let mut out = Vec::with_capacity(text.len());
+        let (mut at, mut end) = (0, None);
+        while let Some(found) = pattern.captures_at(text, at) {
+            let whole = found.get_match();
+            out.extend_from_slice(&text[at..whole.start()]);
+            at = whole.start();
+            if !whole.is_empty() || end != Some(at) {
+                self.put(&found, &mut out);
+                at = whole.end();
+                end = Some(at);
+            }
+            if !all || at >= text.len() {
+                break;
+            }
+            if whole.is_empty() {
+                let step = character(&text[at..]);
+                out.extend_from_slice(&text[at..at + step]);
+                at += step;
+            }
+        }
+        out.extend_from_slice(&text[at..]);
+        out
+    }
+}
+
+/// The length of the first character of a text that is not empty; what is no UTF-8 counts byte by byte.
+fn character(text: &[u8]) -> usize {
+    match text.utf8_chunks().next() {
+        Some(chunk) => chunk.valid().chars().next().map_or(1, char::len_utf8),
+        None => 1,
     }
 }

@@ -34,7 +34,7 @@ pub(crate) static REGEX_REPLACE: OpEntry = OpEntry {
                 }
             }
             let pattern = pattern(ctx.input(1)?.to_bytes()?, false)?;
-            let rewrite = Rewrite::parse(ctx.input(2)?.to_bytes()?, &pattern)?;
+            let rewrite = Rewrite::parse(ctx.input(2)?.to_bytes()?, &pattern);
             compute(ctx, &pattern, &rewrite, all)
         }))
     })],
@@ -51,7 +51,7 @@ pub(crate) static STATIC_REGEX_REPLACE: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(&[], |init: &KernelInit<'_>| {
         let all = init.attrs.bool("replace_global")?;
         let pattern = pattern(init.attrs.bytes("pattern")?, false)?;
-        let rewrite = Rewrite::parse(init.attrs.bytes("rewrite")?, &pattern)?;
+        let rewrite = Rewrite::parse(init.attrs.bytes("rewrite")?, &pattern);
         Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
             compute(ctx, &pattern, &rewrite, all)
         }))

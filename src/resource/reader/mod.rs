@@ -38,6 +38,8 @@ struct Core {
     source: Box<dyn Source>,
     /// The file (or other unit of work) that is being read.
     work: Option<Bytes>,
+    /// The file that is or was read last.
+    last: Bytes,
     started: i64,
     finished: i64,
     produced: i64,
@@ -88,6 +90,7 @@ impl Reader {
         let core = Core {
             source,
             work: None,
+            last: Bytes::default(),
             started: 0,
             finished: 0,
             produced: 0,
@@ -107,9 +110,7 @@ impl Reader {
     }
     /// Forgets the current file and all counts.
     pub fn reset(&self) {
-        let mut c = self.core.lock();
-        c.source.close();
-        (c.work, c.started, c.finished, c.produced) = (None, 0, 0, 0);
+        self.core.lock().reset();
     }
     /// The state, for sources that can be stored.
     ///
@@ -124,42 +125,21 @@ impl Reader {
             work_started: c.started,
             work_finished: c.finished,
             num_records_produced: c.produced,
-            current_work: c.work.as_ref().map(|w| w.to_vec()).unwrap_or_default(),
+            current_work: c.last.to_vec(),
         };
         Ok(prost::Message::encode_to_vec(&state))
     }
-    /// Goes back to a stored state.
+    /// Goes back to a stored state; resets the reader when that fails.
     ///
     /// # Errors
     /// `Unimplemented` for sources that cannot be stored; `InvalidArgument` for a state that cannot be one.
     pub fn restore(&self, state: &[u8]) -> Result<()> {
         let mut c = self.core.lock();
-        if !c.source.can_store() {
-            return Err(Error::unimplemented("Reader RestoreState"));
+        let restored = c.restore(state);
+        if restored.is_err() {
+            c.reset();
         }
-        let bad = |what: &str| {
-            Error::invalid_argument(format!("{what} the reader: {}", state.escape_ascii()))
-        };
-        let s = <ReaderState as prost::Message>::decode(state)
-            .map_err(|_| bad("Could not parse state for"))?;
-        if s.work_started < 0 || s.work_finished < 0 || s.num_records_produced < 0 {
-            return Err(bad("Unexpected negative value when restoring in"));
-        }
-        // Neither is negative, so the difference is in range; of a file begun and not finished there is at most one.
-        let open = s.work_started - s.work_finished;
-        if !(0..=1).contains(&open) {
-            return Err(bad(
-                "Inconsistent work started vs. finished when restoring in",
-            ));
-        }
-        c.source.close();
-        (c.started, c.finished, c.produced) =
-            (s.work_started, s.work_finished, s.num_records_produced);
-        c.work = (open == 1).then(|| Bytes::from(s.current_work.as_slice()));
-        if let Some(work) = c.work.clone() {
-            c.source.open(&work)?;
-        }
-        Ok(())
+        restored
     }
 
     /// Reads records, now (the outcome then comes on this thread) or when the queue gives a file.
@@ -309,6 +289,7 @@ impl Reader {
             let name = name.to_bytes()?.clone();
             let mut c = self.core.lock();
             c.source.open(&name)?;
+            c.last = name.clone();
             c.work = Some(name);
             c.started += 1;
             Ok(())
@@ -338,6 +319,42 @@ fn cancelled() -> Error {
 }
 
 impl Core {
+    fn reset(&mut self) {
+        self.source.close();
+        (self.work, self.last) = (None, Bytes::default());
+        (self.started, self.finished, self.produced) = (0, 0, 0);
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        if !self.source.can_store() {
+            return Err(Error::unimplemented("Reader RestoreState"));
+        }
+        let bad = |what: &str| {
+            Error::invalid_argument(format!("{what} the reader: {}", state.escape_ascii()))
+        };
+        let s = <ReaderState as prost::Message>::decode(state)
+            .map_err(|_| bad("Could not parse state for"))?;
+        if s.work_started < 0 || s.work_finished < 0 || s.num_records_produced < 0 {
+            return Err(bad("Unexpected negative value when restoring in"));
+        }
+        // Neither is negative, so the difference is in range; of a file begun and not finished there is at most one.
+        let open = s.work_started - s.work_finished;
+        if !(0..=1).contains(&open) {
+            return Err(bad(
+                "Inconsistent work started vs. finished when restoring in",
+            ));
+        }
+        self.source.close();
+        (self.started, self.finished, self.produced) =
+            (s.work_started, s.work_finished, s.num_records_produced);
+        self.last = Bytes::from(s.current_work.as_slice());
+        self.work = (open == 1).then(|| self.last.clone());
+        if let Some(work) = self.work.clone() {
+            self.source.open(&work)?;
+        }
+        Ok(())
+    }
+
     /// Up to `most` records of the current file; none when there is no current file, or it is at its end.
     fn read(&mut self, most: usize) -> Result<Vec<Record>> {
         let mut records = Vec::new();

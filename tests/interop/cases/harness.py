@@ -30,7 +30,7 @@ class Case:
 
 # What TensorFlow's CPU kernels cannot do although the op is defined for it: another runtime may do better.
 LIMITS = re.compile(r"not yet support|not supported on CPU|[Uu]nhandled input dim|data type is not supported|No WhereOp|is not implemented"
-                    r"|Gradients for grouped|only supports (the )?NHWC|filter_size does not have enough elements, requested")
+                    r"|Gradients for grouped|only supports (the )?NHWC|cannot be converted to a boolean|filter_size does not have enough elements, requested")
 
 
 def _set(attr, kind, value):

@@ -3,7 +3,7 @@ import numpy as np
 
 from .harness import Case
 from .math_cases import PAIRS
-from .values import COMPLEX, FLOATS, INTS, SHAPES, allowed, arr, broadcast_pair, i32, pick, positive, rand, scalar, shape_of, specials, zeros
+from .values import ALL, COMPLEX, FLOATS, INTS, SHAPES, allowed, arr, broadcast_pair, i32, pick, positive, rand, scalar, shape_of, specials, zeros
 
 OPS = {}
 
@@ -157,3 +157,12 @@ def accumulate_n(name, r, n, fixed):
     for _ in range(0 if fixed else n):
         s = shape_of(r)
         yield Case([rand(r, "float32", s) for _ in range(int(r.integers(1, 9)))], shape=s)
+
+
+@op("ToBool")
+def to_bool(name, r, n, fixed):
+    for t in ALL if fixed else []:
+        for x in (zeros(dtype=t), rand(r, t), zeros(0, dtype=t), zeros(2, dtype=t), rand(r, t, (2, 0, 3)), rand(r, t, (1, 1))):
+            yield Case(x)
+    for _ in range(0 if fixed else n):
+        yield Case(rand(r, pick(r, ALL), shape_of(r, 0, 2)))

@@ -267,3 +267,49 @@ def printed(name, r, n, fixed):
 def placeholder_v2(name, r, n, fixed):
     for s in ((), (2, 3), (None, 3), None, (0,)) if fixed else [shape_of(r, 0, 3) for _ in range(n)]:
         yield Case(dtype=pick(r, ALL), shape=s)
+
+
+TEXTS = [b"", b"a", b"aaa", b"abcabc", b"Hello, World 42!", b"x\ny\nz\n", "\u00fcml\u00e4ut \u4e16\u754c".encode(), b"a\xffb\xc3", b"tab\there \x0b\x0c", b"(a)[b]{c}", b"k-1_2.3 <b>&&c--d~~e", "\u0663\u212a\u017f".encode()]
+PATTERNS = [b"", b"a", b"a*", b"a*?", b"a+|b", b"(a)(b)?c", b"^", b"$", b"^a", b"(?m)^.", b"(?m)$", b"(?s).", b".", b".*", b"(?s).*", b"\\d+", b"\\D", b"\\w+", b"\\W", b"\\s", b"\\S+", b"\\b", b"\\B", b"\\bw", b"(?i)w|K|S", b"[[:alpha:]]+", b"[^[:space:]]",
+            b"[a-c]+", b"[^a-c]", b"[]a]", b"[^]a]", b"[a\\]]", b"[[]", b"[a&&b]", b"[a--b]", b"[a~~b]", b"[\\d\\-x]", b"[\\D]", b"[\\w.]+", b"[+--]", b"a{2}", b"a{2,}", b"a{1,2}?", b"a{,2}", b"{", b"}", b"a{", b"]", b"\\<b\\>", b"\\{c\\}", b"\\Q[b]\\E", b"\\Qa.b", b"\\x61",
+            b"\\x{4e16}", b"\\141", b"\\pL", b"\\p{Han}", b"\\P{L}+", b"\\p{^L}", b"\\C", b"\\_", b"\\A.", b".\\z", b"(?P<n>a)b", b"(?:a|b)+c", b"(?U)a+", b"(?i:h)ello", b"\\-", b"a#b c", b"\\t|\\v|\\f", b"\xc3\xbc", b"(|a)*", b"(a*)+", b"(?i)\\x{17f}", b"a.b", b"a\\Cb", b"[^a]b", b"^*", b"(?-s).", b"(?i-s)A.",
+            b"*a", b"a**", b"a*+", b"a{2}{3}", b"a{1001}", b"(", b")", b"(a", b"[a", b"[z-a]", b"\\", b"\\y", b"\\1", b"\\8", b"(?x)a", b"(?P<n", b"(?P=n)", b"(?=a)", b"(?!a)", b"(?<=a)", b"\\p{Nope}", b"\\Z", b"\\x6", b"\\x{110000}", b"(?i", b"x{2,1}", b"(?P<n>a)(?P<n>b)", b"a|*", b"(*)", b"[\\b]", b"\\08"]
+
+
+def pattern_of(r):
+    """A random pattern of a few pieces."""
+    return b"".join(PATTERNS[int(r.integers(len(PATTERNS)))] if r.random() < 0.4 else pick(r, [b"a", b"b", b"(a|b)", b".", b"[^x]", b"\\w", b"*", b"+", b"?", b"{1,2}", b"|", b"(", b")", b"^", b"$"]) for _ in range(int(r.integers(1, 6))))
+
+
+@op("RegexFullMatch", "StaticRegexFullMatch")
+def regex_full_match(name, r, n, fixed):
+    def one(x, p):
+        return Case(x, pattern=p, words=False) if name.startswith("Static") else Case(x, text(p), words=False)
+    if fixed:
+        for p in PATTERNS:
+            yield one(strings(*TEXTS), p)
+        for s in SHAPES[:6]:
+            yield one(rand(r, "string", s), b"[a-z]+")
+        if name == "RegexFullMatch":
+            yield Case(strings(b"a"), strings(b"a", b"b"))
+    for _ in range(0 if fixed else n):
+        yield one(strings(*TEXTS, noise(r)), pattern_of(r))
+
+
+@op("RegexReplace", "StaticRegexReplace")
+def regex_replace(name, r, n, fixed):
+    def one(x, p, to, all_):
+        return Case(x, pattern=p, rewrite=to, replace_global=all_, words=False) if name.startswith("Static") else Case(x, text(p), text(to), replace_global=all_, words=False)
+    if fixed:
+        for p in PATTERNS:
+            for all_ in (True, False):
+                yield one(strings(*TEXTS), p, b"<\\0>", all_)
+        for to in (b"", b"-", b"\\1", b"\\2\\1", b"\\\\", b"$1", b"${n}", b"\\3", b"\\", b"a\\", b"\\x", b"\xff"):
+            yield one(strings(*TEXTS), b"(a)(b)?", to, True)
+        for s in SHAPES[:6]:
+            yield one(rand(r, "string", s), b"[a-z]", b"x", False)
+        if name == "RegexReplace":
+            yield Case(strings(b"a"), strings(b"a", b"b"), text(b""))
+            yield Case(strings(b"a"), text(b"a"), strings(b""))
+    for _ in range(0 if fixed else n):
+        yield one(strings(*TEXTS, noise(r)), pattern_of(r), pick(r, [b"<\\0>", b"-", b"\\1", b""]), bool(r.integers(2)))
