@@ -22,9 +22,14 @@ pub(crate) static PLACEHOLDER: OpEntry = OpEntry {
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
     let shape = ctx.attrs.shape("shape")?.clone();
-    ctx.set(0, shape);
+    if ctx.producer >= SCALARS_SINCE || shape.rank() != Some(0) {
+        ctx.set(0, shape);
+    }
     Ok(())
 }
+
+/// The first version whose graphs mean a scalar where they say so; older ones wrote it when nothing was known.
+const SCALARS_SINCE: i32 = 24;
 
 /// Runs only when no value was fed.
 pub(super) fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {

@@ -355,6 +355,7 @@ pub(crate) fn infer_shapes(
         inputs: &shapes,
         handles: &handles,
         attrs,
+        producer: state.versions.producer,
         constant_of: &constant_of,
         shape_of: &shape_of,
         outputs: vec![PartialShape::unknown(); outputs],

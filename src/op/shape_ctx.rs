@@ -17,6 +17,8 @@ pub struct ShapeCtx<'a> {
     pub handles: &'a [HandleData],
     /// The node's attributes, defaults filled in.
     pub attrs: &'a Attrs,
+    /// The version of what wrote the graph.
+    pub producer: i32,
     /// The value of an input where the graph determines it.
     pub constant_of: &'a dyn Fn(usize) -> Option<Tensor>,
     /// An input vector read as a shape, as far as the graph determines it.

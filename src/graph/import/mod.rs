@@ -148,6 +148,9 @@ impl<'g> Scope<'g> {
             device: &DeviceSpec::parse(&scope.device)?,
             controls: &scope.controls,
         };
+        // The shapes of old graphs are read by old rules.
+        let newest = s.versions.producer;
+        s.versions.producer = newest.min(def.versions.producer);
         let made = import
             .nodes(s, def)
             .and_then(|()| mapped.check(s, &plan, &place))
@@ -155,6 +158,7 @@ impl<'g> Scope<'g> {
         let wanted = match made {
             Ok(wanted) => wanted,
             Err(e) => {
+                s.versions.producer = newest;
                 for id in (base..s.nodes.node_count()).rev() {
                     if let Some(n) = s.nodes.remove_node(NodeId::new(id).index()) {
                         s.by_name.remove(&n.name);
@@ -170,7 +174,6 @@ impl<'g> Scope<'g> {
         for n in s.nodes.node_weights().skip(base) {
             s.names.reserve(&n.name);
         }
-        s.versions.producer = s.versions.producer.min(def.versions.producer);
         s.versions.min_consumer = s.versions.min_consumer.max(def.versions.min_consumer);
         s.versions.bad_consumers.extend(&def.versions.bad_consumers);
         s.versions.bad_consumers.sort_unstable();

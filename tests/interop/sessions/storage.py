@@ -140,11 +140,10 @@ def readers():
                 if not v:  # the graph's version is from before these ops were deprecated
                     old = tf.GraphDef(node=[{"name": "no_op", "op": "NoOp"}], versions={"producer": 21})
                     tf.import_graph_def(old)
-                shape = [] if v else None  # graphs so old write a scalar's shape for one that is not known
-                file, content = tf.placeholder(tf.string, shape, name="file"), tf.placeholder(tf.string, shape, name="content")
+                file, content = tf.placeholder(tf.string, [], name="file"), tf.placeholder(tf.string, [], name="content")
                 names = tf.placeholder(tf.string, [None], name="names")
-                count = tf.placeholder(tf.int64, shape, name="count")
-                state = tf.placeholder(tf.string, shape, name="state")
+                count = tf.placeholder(tf.int64, [], name="count")
+                state = tf.placeholder(tf.string, [], name="state")
                 write = call("WriteFile", filename=file, contents=content)
                 q = QueueOps("FIFOQueue" + v, ["string"], [[]], capacity=20)
                 fill = q.on("QueueEnqueueMany", components=[names])
