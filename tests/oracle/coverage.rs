@@ -38,7 +38,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
 }
 
 /// The node of an input or of a tensor's name.
-fn node_of(input: &str) -> &str {
+pub fn node_of(input: &str) -> &str {
     let input = input.strip_prefix('^').unwrap_or(input);
     input.split(':').next().unwrap_or(input)
 }

@@ -3,6 +3,7 @@
 //! `TENSORLOOM_RANDOM_GRAPHS=DIR` reads other graphs than those in tests/data/random_graphs.
 
 use super::compare::{difference, magnitude};
+use super::coverage::node_of;
 use super::replays::unpack;
 use super::tolerance::{Tolerance, epsilon};
 use super::{data, report, value};
@@ -87,11 +88,37 @@ impl Recorded {
     }
 }
 
+/// The precision of the roughest floats that each node's outputs come from.
+fn precisions(g: &Graph, def: &GraphDef) -> BTreeMap<String, f64> {
+    let mut of: BTreeMap<String, f64> = BTreeMap::new();
+    // The second round goes once around loops.
+    for _ in 0..2 {
+        for n in &def.node {
+            let outputs = g.find(&n.name).unwrap().outputs();
+            let own = outputs.iter().map(|o| epsilon(o.dtype()));
+            let inputs = n.input.iter().map(|i| node_of(i));
+            let inherited = inputs.map(|i| of.get(i).copied().unwrap_or(0.0));
+            let roughest = own.chain(inherited).fold(0.0, f64::max);
+            of.insert(n.name.clone(), roughest);
+        }
+    }
+    of
+}
+
+/// How far a tensor may be off.
+#[derive(Clone, Copy)]
+struct Allowed {
+    /// The distance between TensorFlow's value and that in double precision; `None` where rounding decided over a whole
+    /// number or a shape: anything goes.
+    off: Option<f64>,
+    /// The precision of what it was computed from.
+    precision: f64,
+}
+
 /// What differs between a wanted value and ours, beyond what rounding explains: some units of the largest element, and
-/// some times the distance between TensorFlow's value and that in double precision. Where rounding decided over a whole
-/// number or a shape (`off` is `None`), anything goes.
-fn differs(want: &Tensor, got: &Tensor, off: Option<f64>) -> Option<String> {
-    let off = off?;
+/// some times the distance between TensorFlow's value and that in double precision.
+fn differs(want: &Tensor, got: &Tensor, allowed: Allowed) -> Option<String> {
+    let off = allowed.off?;
     if !want.dtype().is_floating() {
         let allowed = match want.dtype().is_complex() {
             true => Tolerance {
@@ -103,12 +130,13 @@ fn differs(want: &Tensor, got: &Tensor, off: Option<f64>) -> Option<String> {
         return difference(want, got, allowed, magnitude(want, [want]));
     }
     let unit = epsilon(want.dtype());
+    let units = 16.0 * (allowed.precision / unit).max(1.0);
     let largest = magnitude(want, [want]);
     let allowed = Tolerance {
         ulps: 32.0,
         scale: 1.0,
     };
-    difference(want, got, allowed, 32.0 * off / unit + 16.0 * largest)
+    difference(want, got, allowed, 32.0 * off / unit + units * largest)
 }
 
 fn same_bits(a: &Tensor, b: &Tensor) -> bool {
@@ -126,6 +154,7 @@ fn check(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
     g.import(&def, &ImportOptions::default())?;
     let last = all.runs.values().next_back().unwrap();
     let names: Vec<String> = last.fetches.iter().map(|f| f.0.clone()).collect();
+    let precisions = precisions(&g, &def);
     let mut first: Option<Vec<Vec<Tensor>>> = None;
     for (optimize, threads) in [(true, 2), (false, 1), (true, 1), (false, 2)] {
         let options = SessionOptions {
@@ -142,7 +171,11 @@ fn check(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
                 .zip(&got)
             {
                 for ((tensor, want), got) in run.fetches.iter().zip(got) {
-                    let found = differs(want, got, run.off.get(tensor).copied());
+                    let allowed = Allowed {
+                        off: run.off.get(tensor).copied(),
+                        precision: precisions[node_of(tensor)],
+                    };
+                    let found = differs(want, got, allowed);
                     let op = g.output(tensor)?.node().op();
                     problems.extend(found.map(|d| format!("{tensor} ({op}): {d}")));
                 }
@@ -160,12 +193,16 @@ fn check(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
             }
         }
     }
-    problems.extend(gradients(&all, def)?);
+    problems.extend(gradients(&all, def, &precisions)?);
     Ok(problems)
 }
 
 /// Our own gradients of the forward part.
-fn gradients(all: &Recorded, mut def: GraphDef) -> Result<Vec<String>, Error> {
+fn gradients(
+    all: &Recorded,
+    mut def: GraphDef,
+    precisions: &BTreeMap<String, f64>,
+) -> Result<Vec<String>, Error> {
     let forward: i64 = all.meta["forward"].to_scalar()?;
     def.node.truncate(forward as usize);
     let g = Graph::new();
@@ -210,7 +247,11 @@ fn gradients(all: &Recorded, mut def: GraphDef) -> Result<Vec<String>, Error> {
     {
         for (name, got) in theirs.iter().zip(got) {
             let want = &run.fetches.iter().find(|f| f.0 == *name).unwrap().1;
-            let found = differs(want, got, run.off.get(name).copied());
+            let allowed = Allowed {
+                off: run.off.get(name).copied(),
+                precision: precisions[node_of(name)],
+            };
+            let found = differs(want, got, allowed);
             problems.extend(found.map(|d| format!("our {name}: {d}")));
         }
     }

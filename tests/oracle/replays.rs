@@ -279,7 +279,14 @@ fn updates_of_variables_are_those_of_tensorflow() {
 
 #[test]
 fn what_outlives_a_step_behaves_as_in_tensorflow() {
-    let topics = ["queue_", "reader_", "files", "checkpoints_", "counters"];
+    let topics = [
+        "queue_",
+        "reader_",
+        "files",
+        "checkpoints_",
+        "counters",
+        "stacks",
+    ];
     replay_all("replays", &topics, Tolerance::EXACT);
 }
 

@@ -291,6 +291,37 @@ def counters():
 
 
 @topic
+def stacks():
+    """Stacks of every type within one run: pushed, popped in reverse, too full, empty, closed."""
+    with tf.Graph().as_default() as g:
+        r, runs = values.rng("StackV2", 1), []
+        for t in values.ALL:
+            stack = call("StackV2", max_size=-1, elem_type=tf.as_dtype(t))
+            first, second = values.rand(r, t, (2,)), values.rand(r, t, ())
+            a = call("StackPushV2", handle=stack, elem=first, swap_memory=bool(r.integers(2)))
+            with tf.control_dependencies([a]):
+                b = call("StackPushV2", handle=stack, elem=second)
+            with tf.control_dependencies([b]):
+                c = call("StackPopV2", handle=stack, elem_type=tf.as_dtype(t))
+            with tf.control_dependencies([c]):
+                d = call("StackPopV2", handle=stack, elem_type=tf.as_dtype(t))
+            with tf.control_dependencies([d]):
+                close = node(call("StackCloseV2", handle=stack))
+                empty = call("StackPopV2", handle=stack, elem_type=tf.as_dtype(t))
+            runs += [({}, [a, b, c, d], [close])] + [({}, [empty], [], True)] * (t == "float32")
+        small = call("StackV2", max_size=1, elem_type=tf.int32, stack_name="small")
+        one = call("StackPushV2", handle=small, elem=1)
+        with tf.control_dependencies([one]):
+            two = call("StackPushV2", handle=small, elem=2)
+            wrong = call("StackPushV2", handle=small, elem=2.0)
+            other = call("StackPopV2", handle=small, elem_type=tf.float32)
+            shut = node(call("StackCloseV2", handle=small))
+        with tf.control_dependencies([shut]):
+            late = call("StackPopV2", handle=small, elem_type=tf.int32)
+    yield "stacks", g, runs + [({}, [one], [shut])] + [({}, [x], [], True) for x in (two, wrong, late)] + [({}, [other], [], "InvalidArgument")]
+
+
+@topic
 def references():
     """Loops and branches over references to variables, and what only orders."""
     with tf.Graph().as_default() as g:
