@@ -246,6 +246,14 @@ def files():
         runs.append(({file: at(n)}, [bytes_of], []))
     yield "checkpoints_v2", g, runs
 
+    keys = [f"scope_{k % 7}/layer_{k * 37 % 100}/{'weights' * (k % 5)}_{k}" for k in range(6000)]
+    with tf.Graph().as_default() as g:
+        prefix, file = tf.placeholder(tf.string, [], name="prefix"), tf.placeholder(tf.string, [], name="file")
+        fed = [tf.constant(x) for x in (values.rand(r, "float32", (3,)), values.rand(r, "string", (2,)), values.rand(r, "int64", ()))]
+        save = node(call("SaveV2", prefix=prefix, tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=[fed[k % 3] for k in range(len(keys))]))
+        bytes_of = call("ReadFile", filename=file)
+    yield "checkpoints_many", g, [({prefix: at("many")}, [], [save])] + [({file: at(f"many.{n}")}, [bytes_of], []) for n in ("index", "data-00000-of-00001")]
+
 
 @topic
 def counters():
