@@ -8,7 +8,7 @@ use super::replays::unpack;
 use super::tolerance::{Tolerance, epsilon};
 use super::{data, report, value};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -105,6 +105,49 @@ fn precisions(g: &Graph, def: &GraphDef) -> BTreeMap<String, f64> {
     of
 }
 
+/// Ops that only move, add up and scale by constants: what their operands were rounded by stays when the sum cancels.
+const LINEAR: &str = "
+    Add AddV2 AddN AccumulateNV2 Sub Sum Mean Neg Identity Reshape Squeeze ExpandDims Transpose Tile Pad PadV2 Slice
+    StridedSlice StridedSliceGrad Concat ConcatV2 Split SplitV Pack Unpack BiasAdd BiasAddGrad Cumsum Cast
+    BroadcastTo Reverse ReverseV2 Gather GatherV2 GatherNd ScatterNd UnsortedSegmentSum SegmentSum";
+
+/// The floats that a tensor is a sum of, itself included.
+fn summands(g: &Graph, tensor: &str) -> Result<Vec<String>, Error> {
+    let (mut found, mut open) = (Vec::new(), vec![g.output(tensor)?]);
+    while let Some(t) = open.pop() {
+        let name = t.name();
+        let float = t.dtype().is_floating();
+        if !float || found.contains(&name) || found.len() > 200 {
+            continue;
+        }
+        found.push(name);
+        if LINEAR.split_whitespace().any(|op| op == t.node().op()) {
+            open.extend(t.node().inputs());
+        }
+    }
+    Ok(found)
+}
+
+/// For each run, the largest number among the summands of each tensor.
+fn largest_summands(all: &Recorded, g: &Graph, of: &[String]) -> Result<Vec<Vec<f64>>, Error> {
+    let summands: Vec<Vec<String>> = of
+        .iter()
+        .map(|t| summands(g, t))
+        .collect::<Result<_, _>>()?;
+    let names: BTreeSet<&String> = summands.iter().flatten().collect();
+    let names: Vec<String> = names.into_iter().cloned().collect();
+    let runs = all.run(g, &SessionOptions::default(), &names)?;
+    let sizes = runs.iter().map(|values| {
+        let size = |name: &String| match names.binary_search(name) {
+            Ok(i) => magnitude(&values[i], [&values[i]]),
+            Err(_) => 0.0,
+        };
+        let largest = |s: &Vec<String>| s.iter().map(size).fold(0.0, f64::max);
+        summands.iter().map(largest).collect()
+    });
+    Ok(sizes.collect())
+}
+
 /// How far a tensor may be off.
 #[derive(Clone, Copy)]
 struct Allowed {
@@ -113,6 +156,8 @@ struct Allowed {
     off: Option<f64>,
     /// The precision of what it was computed from.
     precision: f64,
+    /// The largest number that was added up to it.
+    summand: f64,
 }
 
 /// What differs between a wanted value and ours, beyond what rounding explains: some units of the largest element, and
@@ -131,7 +176,7 @@ fn differs(want: &Tensor, got: &Tensor, allowed: Allowed) -> Option<String> {
     }
     let unit = epsilon(want.dtype());
     let units = 16.0 * (allowed.precision / unit).max(1.0);
-    let largest = magnitude(want, [want]);
+    let largest = magnitude(want, [want]).max(allowed.summand);
     let allowed = Tolerance {
         ulps: 32.0,
         scale: 1.0,
@@ -155,6 +200,7 @@ fn check(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
     let last = all.runs.values().next_back().unwrap();
     let names: Vec<String> = last.fetches.iter().map(|f| f.0.clone()).collect();
     let precisions = precisions(&g, &def);
+    let largest = largest_summands(&all, &g, &names)?;
     let mut first: Option<Vec<Vec<Tensor>>> = None;
     for (optimize, threads) in [(true, 2), (false, 1), (true, 1), (false, 2)] {
         let options = SessionOptions {
@@ -164,16 +210,18 @@ fn check(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
         };
         let got = all.run(&g, &options, &names)?;
         let Some(first) = &first else {
-            for (run, got) in all
+            for ((run, got), largest) in all
                 .runs
                 .values()
                 .filter(|r| !r.fetches.is_empty())
                 .zip(&got)
+                .zip(&largest)
             {
-                for ((tensor, want), got) in run.fetches.iter().zip(got) {
+                for (((tensor, want), got), summand) in run.fetches.iter().zip(got).zip(largest) {
                     let allowed = Allowed {
                         off: run.off.get(tensor).copied(),
                         precision: precisions[node_of(tensor)],
+                        summand: *summand,
                     };
                     let found = differs(want, got, allowed);
                     let op = g.output(tensor)?.node().op();
@@ -239,17 +287,20 @@ fn gradients(
         ..SessionOptions::default()
     };
     let got = all.run(&g, &options, &ours)?;
-    for (run, got) in all
+    let largest = largest_summands(all, &g, &ours)?;
+    for ((run, got), largest) in all
         .runs
         .values()
         .filter(|r| !r.fetches.is_empty())
         .zip(&got)
+        .zip(&largest)
     {
-        for (name, got) in theirs.iter().zip(got) {
+        for ((name, got), summand) in theirs.iter().zip(got).zip(largest) {
             let want = &run.fetches.iter().find(|f| f.0 == *name).unwrap().1;
             let allowed = Allowed {
                 off: run.off.get(name).copied(),
                 precision: precisions[node_of(name)],
+                summand: *summand,
             };
             let found = differs(want, got, allowed);
             problems.extend(found.map(|d| format!("our {name}: {d}")));
