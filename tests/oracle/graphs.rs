@@ -15,7 +15,9 @@ fn graphs() -> Vec<(String, GraphDef)> {
         for file in std::fs::read_dir(data(folder)).unwrap() {
             let path = file.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let stem = name.strip_suffix(".pb.gz").unwrap();
+            let Some(stem) = name.strip_suffix(".pb.gz") else {
+                continue;
+            };
             if !stem.ends_with(".runs") && !stem.ends_with(".meta") {
                 all.push((stem.to_string(), unpack(&path)));
             }

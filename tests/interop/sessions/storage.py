@@ -330,6 +330,51 @@ def stacks():
 
 
 @topic
+def arrays():
+    """Arrays of tensors of every type within one run: written, read, gathered, split, added up as gradients, closed, misused."""
+    with tf.Graph().as_default() as g:
+        r, runs = values.rng("TensorArrayV3", 1), []
+
+        def after(control, op, **kw):
+            with tf.control_dependencies([control]):
+                return call(op, **kw)
+        for t in values.ALL:
+            d = tf.as_dtype(t)
+            a, flow = call("TensorArrayV3", size=3, dtype=d, clear_after_read=False, dynamic_size=False, tensor_array_name="")
+            rows = values.rand(r, t, (3, 2))
+            for k in (2, 0):
+                flow = call("TensorArrayWriteV3", handle=a, index=k, value=rows[k], flow_in=flow)
+            flow = call("TensorArrayScatterV3", handle=a, indices=[1], value=rows[1:2], flow_in=flow)
+            fetches = [call("TensorArrayReadV3", handle=a, index=2, flow_in=flow, dtype=d), call("TensorArraySizeV3", handle=a, flow_in=flow),
+                       call("TensorArrayGatherV3", handle=a, indices=[2, 0, 0], flow_in=flow, dtype=d, element_shape=[2]),
+                       *call("TensorArrayConcatV3", handle=a, flow_in=flow, dtype=d)]
+            b, flow_b = call("TensorArrayV3", size=0, dtype=d, dynamic_size=True, tensor_array_name="")
+            flow_b = call("TensorArraySplitV3", handle=b, value=rows, lengths=tf.constant([1, 0, 2], tf.int64), flow_in=flow_b)
+            flow_b = call("TensorArrayWriteV3", handle=b, index=4, value=rows, flow_in=flow_b)
+            fetches += [call("TensorArraySizeV3", handle=b, flow_in=flow_b), call("TensorArrayReadV3", handle=b, index=2, flow_in=flow_b, dtype=d)]
+            if d.is_floating:
+                for op, more in (("TensorArrayGradV3", {}), ("TensorArrayGradWithShape", {"shape_to_prepend": [3]})):
+                    c, flow_c = after(fetches[0], op, handle=a, flow_in=flow, source=f"of_{op}", **more)
+                    for k in (0, 0, 2):
+                        row = np.stack([rows[k]] * 3) if more else rows[k]
+                        flow_c = call("TensorArrayWriteV3", handle=c, index=k, value=row, flow_in=flow_c)
+                    fetches += [call("TensorArrayReadV3", handle=c, index=k, flow_in=flow_c, dtype=d) for k in (0, 2)] + [call("TensorArraySizeV3", handle=c, flow_in=flow_c)]
+            with tf.control_dependencies(fetches):
+                close = node(call("TensorArrayCloseV3", handle=a))
+            runs.append(({}, fetches, [close]))
+        a, flow = call("TensorArrayV3", size=2, dtype=tf.float32, tensor_array_name="misused")
+        one = call("TensorArrayWriteV3", handle=a, index=0, value=[1.0], flow_in=flow)
+        wrong = [call("TensorArrayWriteV3", handle=a, index=k, value=v, flow_in=one) for k, v in ((0, [1.0]), (2, [1.0]), (-1, [1.0]), (1, 1))]
+        wrong += [call("TensorArrayReadV3", handle=a, index=k, flow_in=one, dtype=d) for k, d in ((1, tf.float32), (5, tf.float32), (0, tf.int32))]
+        read = call("TensorArrayReadV3", handle=a, index=0, flow_in=one, dtype=tf.float32)
+        wrong.append(after(read, "TensorArrayReadV3", handle=a, index=0, flow_in=one, dtype=tf.float32))
+        with tf.control_dependencies([one]):
+            shut = node(call("TensorArrayCloseV3", handle=a))
+        wrong.append(after(shut, "TensorArrayReadV3", handle=a, index=0, flow_in=one, dtype=tf.float32))
+    yield "arrays", g, runs + [({}, [x], [], True) for x in wrong]
+
+
+@topic
 def references():
     """Loops and branches over references to variables, and what only orders."""
     with tf.Graph().as_default() as g:
