@@ -6,7 +6,7 @@ in_order: TensorFlow writes a training graph with one reader thread, no shufflin
 it. The images of each step have the same bits, and so have the initial values. With the tutorial's numbers this training
 is chaotic: weights nudged by one unit in the last place lead TensorFlow itself elsewhere. There the losses must be the same
 for as long as nudged runs stay together; with a tenth of the learning rate, or with the initial weights of the tutorial's
-first release, for all steps .
+first release, for all steps.
 exported: the example's graph, imported by TensorFlow, compared likewise from one checkpoint of ours.
 as_written: the tutorial's graph of TensorFlow (16 readers, shuffling) trained by one `tensorloom run` line; TensorFlow
 restores the checkpoint that it leaves, and computes the same loss for the same images.
@@ -56,7 +56,11 @@ def ours(meta, steps, *options):
 def theirs(graph, steps, fetches, start, nudge=0):
     """The same by TensorFlow on one thread; `start(session)` gives the variables their values."""
     variables = graph.get_collection("trainable_variables")
-    with graph.as_default(), tf.Session(config=config()) as session:
+    settings = config()
+    # With one thread for steps, a step that trains and one that fills a queue now and then wait for each other for ever.
+    settings.inter_op_parallelism_threads = 4
+    settings.operation_timeout_in_ms = 120_000
+    with graph.as_default(), tf.Session(config=settings) as session:
         start(session)
         if nudge:
             r = np.random.default_rng(nudge)

@@ -24,7 +24,7 @@ compare() {
     shift
     echo "run.sh: $title"
     started=$(date +%s)
-    if "$@"; then
+    if timeout 1200 "$@"; then
         echo "run.sh: $title: passed ($(($(date +%s) - started)) s)"
     else
         echo "run.sh: $title: FAILED"

@@ -111,13 +111,13 @@ impl<'g> Scope<'g> {
     ///
     /// # Errors
     /// `InvalidArgument` for what is malformed, mapped inputs and wanted elements that are not there, versions that may
-    /// not be read; `NotFound` for an unknown op; `Unimplemented` within a branch of a `cond`.
+    /// not be read; `NotFound` for an unknown op; `Unimplemented` within a loop or a branch.
     pub fn import(self, def: &GraphDef, options: &ImportOptions<'g>) -> Result<Imported<'g>> {
         def.check_versions()?;
         let scope = self.data();
         if scope.context.is_some() {
             return Err(Error::unimplemented(
-                "a definition cannot be imported into a branch of a cond",
+                "a definition cannot be imported into a loop or a branch",
             ));
         }
         let mapped = Mapped::new(self.graph(), &options.input_map)?;
