@@ -166,6 +166,8 @@ pub struct SavedModel {
     pub schema_version: i64,
     /// The meta graphs, told apart by their tags.
     pub meta_graphs: Vec<MetaGraphDef>,
+    /// Fields of newer versions that it was read with, written again; leave it to `Default` for one of your own.
+    pub kept: Spelled,
 }
 
 impl Default for SavedModel {
@@ -173,6 +175,7 @@ impl Default for SavedModel {
         SavedModel {
             schema_version: 1,
             meta_graphs: Vec::new(),
+            kept: Spelled::default(),
         }
     }
 }
@@ -188,7 +191,7 @@ impl SavedModel {
         let parse = || {
             let mut model = SavedModel {
                 schema_version: 0,
-                meta_graphs: Vec::new(),
+                ..SavedModel::default()
             };
             let mut reader = Reader::new(bytes);
             while let Some(f) = reader.next_field()? {
@@ -201,7 +204,7 @@ impl SavedModel {
                             f.number
                         )));
                     }
-                    _ => {}
+                    _ => model.kept.0.extend_from_slice(f.whole),
                 }
             }
             Ok(model)
@@ -222,6 +225,7 @@ impl SavedModel {
         for m in &self.meta_graphs {
             proto::wire::put_bytes(&mut out, 2, &m.to_pb()?);
         }
+        out.extend_from_slice(&self.kept.0);
         Ok(out)
     }
 

@@ -270,6 +270,14 @@ fn meta_graphs_and_saved_models_come_out_as_they_went_in() {
         &s.to_pbtxt().unwrap(),
         &text_data("saved_model_sorted.pbtxt"),
     );
+    // A field of a newer version stays.
+    let newer = [&bytes[..], &[0x7a, 3, b'n', b'e', b'w']].concat();
+    let read = SavedModel::from_pb(&newer).unwrap();
+    assert_eq!(read, s);
+    assert_eq!(
+        read.to_pb().unwrap(),
+        canonical(&schema::SAVED_MODEL, &newer).unwrap()
+    );
     // As the builder of saved models writes it: attributes in no order.
     assert_eq!(
         SavedModel::from_pbtxt(&text_data("saved_model.pbtxt")).unwrap(),
