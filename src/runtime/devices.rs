@@ -51,17 +51,20 @@ impl DeviceSet {
         &self.devices[0].1
     }
 
-    /// Whether there is a device for a node.
-    ///
-    /// # Errors
-    /// `InvalidArgument` with the devices that there are.
-    pub(super) fn check(&self, node: &Node) -> Result<()> {
-        self.find(node).map(|_| ())
+    /// The device of that number.
+    pub(super) fn env(&self, device: u32) -> Result<&Arc<Env>> {
+        let found = self.devices.get(device as usize);
+        let (_, env) =
+            found.ok_or_else(|| Error::internal(format!("there is no device {device}")))?;
+        Ok(env)
     }
 
-    /// The device of a node: the first that fits its request; with soft placement any, when none fits.
-    pub(super) fn place(&self, node: &Node, registry: &Registry) -> Result<Arc<Env>> {
-        let env = self.find(node)?;
+    /// The number of a node's device: the first that fits its request; with soft placement any, when none fits.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the devices that there are; `NotFound` without a kernel.
+    pub(super) fn place(&self, node: &Node, registry: &Registry) -> Result<u32> {
+        let device = self.find(node)?;
         if registry
             .entry(&node.op.name)
             .is_some_and(|e| !e.kernels.is_empty())
@@ -69,31 +72,33 @@ impl DeviceSet {
             find_kernel(registry, &node.op.name, DeviceType::Cpu, &node.attrs)?;
         }
         if self.log_placement {
-            eprintln!("{}: ({}): {}", node.name, node.op.name, env.device);
+            let name = &self.env(device)?.device;
+            eprintln!("{}: ({}): {name}", node.name, node.op.name);
         }
-        Ok(env.clone())
+        Ok(device)
     }
 
-    fn find(&self, node: &Node) -> Result<&Arc<Env>> {
+    fn find(&self, node: &Node) -> Result<u32> {
         let spec = DeviceSpec::parse(&node.device)?;
-        let mut found = self.devices.iter().find(|(full, _)| spec.matches(full));
+        let first =
+            |spec: &DeviceSpec| self.devices.iter().position(|(full, _)| spec.matches(full));
+        let mut found = first(&spec);
         if found.is_none() && self.soft_placement {
-            let relaxed = DeviceSpec {
+            found = first(&DeviceSpec {
                 kind: None,
                 id: None,
                 ..spec
-            };
-            found = self.devices.iter().find(|(full, _)| relaxed.matches(full));
+            });
         }
-        let Some((_, env)) = found else {
-            return Err(Error::invalid_argument(format!(
+        match found {
+            Some(i) => Ok(i as u32),
+            None => Err(Error::invalid_argument(format!(
                 "Cannot assign a device for operation {}: {{{{node {}}}}} was explicitly assigned to {} but available devices are [ {} ]. Make sure the device specification refers to a valid device.",
                 node.name,
                 node.name,
                 node.device,
                 self.names().join(", ")
-            )));
-        };
-        Ok(env)
+            ))),
+        }
     }
 }

@@ -94,7 +94,7 @@ pub(super) enum Action {
 /// Kernels by node: made once in a session, so that their state lasts.
 pub(super) type KernelCache = Mutex<HashMap<NodeId, AnyKernel>>;
 
-/// Compiles a run: prune, replace calls by what they call, simplify, place, find kernels, lay out edges.
+/// Compiles a run: prune, replace calls by what they call, place, simplify, find kernels, lay out edges.
 ///
 /// # Errors
 /// What is wrong with the signature, a placement, or a kernel, with the node at fault.
@@ -114,9 +114,9 @@ pub(super) fn compile(
     let mut fetches = signature.fetches.clone();
     let mut flat = signature.clone();
     let mut needed = expand(graph, calls, needed, &mut fetches, &mut flat)?;
-    for n in &needed {
-        // Also what will be folded or merged away must be on a device that exists.
-        devices.check(&n.node).map_err(|e| located(e, &n.node))?;
+    for n in &mut needed {
+        let placed = devices.place(&n.node, registry);
+        n.device = placed.map_err(|e| located(e, &n.node))?;
     }
     if optimize {
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
@@ -210,7 +210,7 @@ fn plan_node(
     place: &HashMap<NodeId, u32>,
 ) -> Result<PlanNode> {
     let n: &Arc<Node> = &draft.node;
-    let env = devices.place(n, registry)?;
+    let env = devices.env(draft.device)?.clone();
     let info = Arc::new(NodeInfo {
         name: n.name.clone(),
         op: n.op.name.clone(),

@@ -18,6 +18,8 @@ pub(super) struct Draft {
     pub(super) node: Arc<Node>,
     pub(super) inputs: Vec<Endpoint>,
     pub(super) controls: Vec<NodeId>,
+    /// Where it runs: the number of a device of the session.
+    pub(super) device: u32,
     /// Its outputs, when they are known already.
     pub(super) constants: Option<Vec<Tensor>>,
 }
@@ -27,6 +29,7 @@ impl Draft {
         Draft {
             inputs: node.inputs.clone(),
             controls: node.controls.clone(),
+            device: 0,
             constants: None,
             node,
         }
@@ -245,15 +248,14 @@ fn fold_constants(
     }
 }
 
-/// Pure nodes of one op with equal attributes and inputs compute the same: one is enough.
+/// Pure nodes of one op on one device with equal attributes and inputs compute the same: one is enough.
 fn merge_equal(
     drafts: &mut [Draft],
     fetches: &mut [Endpoint],
     fed: &HashSet<Endpoint>,
     keep: &HashSet<NodeId>,
 ) {
-    let mut first: HashMap<(String, Vec<Endpoint>, Vec<NodeId>, String), Vec<usize>> =
-        HashMap::new();
+    let mut first: HashMap<(String, Vec<Endpoint>, Vec<NodeId>, u32), Vec<usize>> = HashMap::new();
     let (mut to, mut controls): (HashMap<Endpoint, Endpoint>, HashMap<NodeId, NodeId>) =
         Default::default();
     for i in 0..drafts.len() {
@@ -272,7 +274,7 @@ fn merge_equal(
             n.op.name.clone(),
             d.inputs.clone(),
             d.controls.clone(),
-            n.device.clone(),
+            d.device,
         );
         let same = first.entry(key).or_default();
         match same.iter().find(|j| drafts[**j].node.attrs == n.attrs) {

@@ -307,6 +307,7 @@ impl Expander<'_> {
             let draft = Draft {
                 inputs: n.inputs.iter().map(moved).collect(),
                 controls,
+                device: 0,
                 constants: None,
                 node: Arc::new(copy),
             };
@@ -392,6 +393,7 @@ impl Expander<'_> {
             node: Arc::new(node),
             inputs,
             controls,
+            device: 0,
             constants: None,
         });
         Ok(id)
