@@ -19,6 +19,7 @@ pub mod registry;
 pub mod resource;
 pub mod runtime;
 pub mod shape;
+mod sync;
 pub mod tensor;
 pub mod train;
 

@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("dtype", 0),
     ("shape", 0),
     ("proto", 0),
+    ("sync", 0),
     ("tensor", 1),
     ("device", 1),
     ("def", 2),

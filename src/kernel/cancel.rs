@@ -1,6 +1,6 @@
 //! Cancellation: what waits in a step registers how to be woken when the step ends early.
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::HashMap;
 
 /// The cancellation state of a step.

@@ -6,12 +6,12 @@ use super::trace::Trace;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::{AsyncCall, OpContext, Step, Value};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex};
 use crate::tensor::Tensor;
-use parking_lot::{Condvar, Mutex};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Kernels that take less than this on average run on the thread that made them ready.

@@ -3,11 +3,11 @@
 use super::executor::{Outputs, Run};
 use super::plan::{Action, Edge, Executable};
 use crate::kernel::Value;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use smallvec::SmallVec;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What has arrived at the nodes of a loop (or outside of loops) in one iteration.
 pub(super) type States = Vec<Mutex<NodeState>>;

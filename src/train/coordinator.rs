@@ -1,9 +1,9 @@
 //! The coordinator: threads that work until one of them, or somebody else, asks all to stop.
 
 use crate::error::{Code, Error, Result};
-use parking_lot::{Condvar, Mutex};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Lets threads stop together and keeps the first error (TensorFlow's `tf.train.Coordinator`). Clones are the same.
@@ -83,7 +83,7 @@ impl Coordinator {
     pub fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
         let me = self.clone();
         let mut s = self.0.state.lock();
-        let thread = std::thread::Builder::new()
+        let thread = thread::Builder::new()
             .name(name.to_string())
             .spawn(move || {
                 let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));

@@ -1,11 +1,12 @@
 //! One work-stealing thread pool for everything: nodes of a step and the loops inside kernels.
 
-use crossbeam::deque::{Injector, Steal, Stealer, Worker};
-use parking_lot::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sync::deque::{Injector, Steal, Stealer, Worker};
+use crate::sync::hint::spin_loop;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, spins, thread_local};
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
 
 /// A piece of work.
 pub type Task = Box<dyn FnOnce() + Send>;
@@ -33,6 +34,7 @@ struct Shared {
     injector: Injector<Task>,
     /// Loops that want help; looked at before tasks, since a caller waits for them.
     loops: Mutex<Vec<Arc<Loop>>>,
+    /// Their number, changed under their lock: a worker does not sleep while it is not 0.
     open_loops: AtomicUsize,
     stealers: Vec<Stealer<Task>>,
     sleepers: AtomicUsize,
@@ -95,7 +97,7 @@ impl ThreadPool {
     /// A pool of that many workers; 0 means one for each core.
     pub fn new(threads: usize) -> Arc<ThreadPool> {
         let threads = if threads == 0 {
-            std::thread::available_parallelism().map_or(1, |n| n.get())
+            thread::available_parallelism().map_or(1, |n| n.get())
         } else {
             threads
         };
@@ -116,7 +118,7 @@ impl ThreadPool {
             .enumerate()
             .filter_map(|(i, worker)| {
                 let shared = shared.clone();
-                std::thread::Builder::new()
+                thread::Builder::new()
                     .name(format!("tensorloom-{i}"))
                     .spawn(move || run_worker(shared, worker))
                     .ok()
@@ -188,8 +190,11 @@ impl ThreadPool {
             done: Mutex::new(false),
             all_done: Condvar::new(),
         });
-        self.shared.loops.lock().push(state.clone());
-        self.shared.open_loops.fetch_add(1, Ordering::SeqCst);
+        {
+            let mut loops = self.shared.loops.lock();
+            loops.push(state.clone());
+            self.shared.open_loops.fetch_add(1, Ordering::SeqCst);
+        }
         for _ in 0..(jobs - 1).min(self.threads - 1) {
             self.shared.wake_one();
         }
@@ -202,11 +207,11 @@ impl ThreadPool {
             }
         }
         // The rest of the jobs are short and run elsewhere: spin a little before sleeping.
-        let mut spins = 0;
+        let mut rounds = 0;
         while state.finished.load(Ordering::Acquire) < jobs {
-            spins += 1;
-            if spins < 2000 {
-                std::hint::spin_loop();
+            rounds += 1;
+            if rounds < spins(2000) {
+                spin_loop();
                 continue;
             }
             let mut done = state.done.lock();
@@ -247,7 +252,7 @@ impl Drop for ThreadPool {
             let _guard = self.shared.sleep.lock();
             self.shared.wake.notify_all();
         }
-        let me = std::thread::current().id();
+        let me = thread::current().id();
         for handle in self.handles.lock().drain(..) {
             // The last owner may be a task on a worker itself: that one cannot wait for its own end.
             if handle.thread().id() != me {
@@ -260,7 +265,7 @@ impl Drop for ThreadPool {
 impl Shared {
     fn wake_one(&self) {
         // What was pushed must be seen by whoever is about to sleep, or its sleep be seen here.
-        std::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             let _guard = self.sleep.lock();
             self.wake.notify_one();
@@ -331,9 +336,9 @@ fn run_worker(shared: Arc<Shared>, worker: Worker<Task>) {
             // A task that panics must not take its worker away from the others.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(task));
             shared.active.fetch_sub(1, Ordering::AcqRel);
-        } else if idle < 200 {
+        } else if idle < spins(200) {
             idle += 1;
-            std::hint::spin_loop();
+            spin_loop();
         } else {
             let mut guard = shared.sleep.lock();
             shared.sleepers.fetch_add(1, Ordering::SeqCst);

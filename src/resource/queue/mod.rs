@@ -18,9 +18,9 @@ pub use spec::{QueueKind, QueueSpec, UNBOUNDED};
 
 use super::Resource;
 use crate::error::{Error, Result};
+use crate::sync::Mutex;
 use crate::tensor::Tensor;
 use attempt::{Attempt, Finished, Work};
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use store::Store;

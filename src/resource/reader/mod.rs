@@ -9,8 +9,8 @@ use super::queue::{Delivery, Queue, Tuple};
 use crate::device::cpu::ThreadPool;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::sync::Mutex;
 use crate::tensor::Bytes;
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

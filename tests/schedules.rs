@@ -1,0 +1,28 @@
+//! Models of what waits and wakes, each run under many schedules: no deadlock, nothing lost, nothing twice.
+//!
+//! `cargo test --features shuttle --test schedules -- --nocapture` prints how many schedules were explored. A failure prints
+//! its schedule, which `shuttle::replay` runs again.
+
+#[path = "schedules/pool.rs"]
+mod pool;
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, MaxSteps, Runner};
+use std::time::Duration;
+
+/// Runs a model under random schedules, and under those of few preemptions (PCT), some seconds each at most.
+fn explore(name: &str, schedules: usize, model: fn()) {
+    let run = |kind: &str, scheduler: Box<dyn Scheduler + Send>| {
+        let mut config = Config::new();
+        config.stack_size = 1 << 20;
+        // So many steps are no schedule that goes on.
+        config.max_steps = MaxSteps::FailAfter(1_000_000);
+        config.max_time = Some(Duration::from_secs(2));
+        config.silence_warnings = true;
+        let done = Runner::new(scheduler, config).run(model);
+        println!("{name}: {done} {kind} schedules");
+        assert!(done > 0);
+    };
+    run("random", Box::new(RandomScheduler::new(schedules)));
+    run("PCT", Box::new(PctScheduler::new(3, schedules)));
+}
