@@ -5,6 +5,8 @@
 
 #[path = "schedules/pool.rs"]
 mod pool;
+#[path = "schedules/queue.rs"]
+mod queue;
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
