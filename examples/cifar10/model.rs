@@ -195,18 +195,9 @@ pub fn loss<'g>(
         .mean()
         .in_scope(scope);
     scope.collect(keys::LOSSES, mean);
-    scope.named("total_loss").add_n(losses(scope))
-}
-
-/// The losses made in a scope: of several towers each adds up its own.
-pub fn losses<'g>(scope: Scope<'g>) -> Vec<Output<'g>> {
-    let prefix = match scope.name() {
-        name if name.is_empty() => name,
-        name => format!("{name}/"),
-    };
-    let all = scope.graph().collection_outputs(keys::LOSSES);
-    let own = all.into_iter().filter(|l| l.name().starts_with(&prefix));
-    own.map(|l| l.in_scope(scope)).collect()
+    // Of several towers each adds up its own.
+    let own = scope.collected(keys::LOSSES);
+    scope.named("total_loss").add_n(own)
 }
 
 /// Moving averages of all losses, and summaries of both the losses and the averages.

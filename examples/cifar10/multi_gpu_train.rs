@@ -14,16 +14,21 @@ mod training;
 use clap::Parser;
 use input::{InputOptions, distorted_inputs};
 use model::Labels;
-use options::MultiGpuArgs;
+use options::{DeviceType, MultiGpuArgs};
 use std::process::ExitCode;
 use tensorloom::{Graph, Result};
-use training::Built;
+use training::{Built, Devices};
 
 fn main() -> ExitCode {
     let args = MultiGpuArgs::parse();
-    match training::run(&args.train, args.num_gpus, |g, input| {
-        build(g, &args, input)
-    }) {
+    let devices = Devices {
+        towers: args.num_gpus,
+        cpus: match args.device_type {
+            DeviceType::Gpu => 1,
+            DeviceType::Cpu => args.num_gpus,
+        },
+    };
+    match training::run(&args.train, devices, |g, input| build(g, &args, input)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("error: {e}");
@@ -36,7 +41,12 @@ fn build<'g>(g: &'g Graph, args: &MultiGpuArgs, input: &InputOptions) -> Result<
     let step = g.get_or_create_global_step();
     let batch = distorted_inputs(g, input);
     let form = Labels::of_option(args.train.dense_labels);
-    let made = towers::train(batch, step, args.num_gpus, form)?;
+    let kind = match args.device_type {
+        DeviceType::Gpu => "gpu",
+        DeviceType::Cpu => "cpu",
+    };
+    let devices: Vec<String> = (0..args.num_gpus).map(|i| format!("/{kind}:{i}")).collect();
+    let made = towers::train(batch, step, &devices, form)?;
     g.check()?;
     Ok(Built {
         loss: made.loss,

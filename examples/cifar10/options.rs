@@ -72,15 +72,27 @@ pub struct TrainArgs {
     pub min_queue: i64,
 }
 
+/// The devices that towers stand on.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceType {
+    /// /gpu:0, /gpu:1 …; where there is none, another device
+    Gpu,
+    /// /cpu:0, /cpu:1 …: as many CPU devices as towers, on the same threads
+    Cpu,
+}
+
 /// Trains the CIFAR-10 network of the TensorFlow tutorial on several GPUs, each with batches of its own.
 ///
 /// Example: cifar10_multi_gpu_train --num-gpus=2 --max-steps=1000
 #[derive(Parser, Clone, Debug)]
 #[command(name = "cifar10_multi_gpu_train", verbatim_doc_comment)]
 pub struct MultiGpuArgs {
-    /// Towers, the i-th on the device /gpu:i (on another one where there is none)
+    /// Towers, the i-th on the i-th device
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub num_gpus: u32,
+    /// What devices they stand on
+    #[arg(long, value_enum, default_value = "gpu")]
+    pub device_type: DeviceType,
     #[command(flatten)]
     pub train: TrainArgs,
 }

@@ -16,11 +16,13 @@ use model::Labels;
 use options::TrainArgs;
 use std::process::ExitCode;
 use tensorloom::{Graph, Result};
-use training::Built;
+use training::{Built, Devices};
 
 fn main() -> ExitCode {
     let args = TrainArgs::parse();
-    match training::run(&args, 1, |g, input| build(g, &args, input)) {
+    match training::run(&args, Devices { towers: 1, cpus: 1 }, |g, input| {
+        build(g, &args, input)
+    }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("error: {e}");

@@ -10,13 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
-use tensorloom::io::latest_checkpoint;
+use tensorloom::graph::keys;
+use tensorloom::io::{BundleReader, latest_checkpoint};
 use tensorloom::train::hooks::{
     CheckpointEvery, LogRecord, Logging, NanCheck, StopAtStep, SummaryEvery,
 };
 use tensorloom::train::{
-    Coordinator, FileWriter, Hook, Saver, TrainingLoop, meta_graph, start_queue_runner,
-    start_queue_runners,
+    Coordinator, FileWriter, Hook, Saver, SaverOptions, TrainingLoop, meta_graph,
+    start_queue_runner, start_queue_runners,
 };
 use tensorloom::{Error, Graph, NodeRef, Output, Result, Session, SessionOptions};
 
@@ -41,14 +42,22 @@ pub struct Built<'g> {
     pub summary: Option<Output<'g>>,
 }
 
-/// Builds the graph, trains, and leaves checkpoints and summaries in the train directory. A step takes one batch for
-/// each of the towers.
+/// What the graph is to run on.
+#[derive(Clone, Copy, Debug)]
+pub struct Devices {
+    /// Towers: a step takes one batch for each of them.
+    pub towers: u32,
+    /// CPU devices.
+    pub cpus: u32,
+}
+
+/// Builds the graph, trains, and leaves checkpoints and summaries in the train directory.
 ///
 /// # Errors
 /// The first mistake in the graph, the first error of a step, and what the file system says.
 pub fn run(
     args: &TrainArgs,
-    towers: u32,
+    devices: Devices,
     build: impl for<'g> FnOnce(&'g Graph, &InputOptions) -> Result<Built<'g>>,
 ) -> Result<()> {
     let folder = data::prepare(&args.data.options())?;
@@ -61,7 +70,7 @@ pub fn run(
         batch_size: args.batch_size,
         threads: if args.deterministic { 1 } else { INPUT_THREADS },
         min_queue: args.min_queue,
-        batches_per_step: towers,
+        batches_per_step: devices.towers,
     };
     let g = Graph::new();
     if args.seed != 0 || args.deterministic {
@@ -77,13 +86,14 @@ pub fn run(
     let resume = prepare_train_dir(args)?;
     let options = SessionOptions {
         threads: args.threads,
+        cpu_devices: devices.cpus as usize,
         allow_soft_placement: true,
         log_device_placement: args.log_device_placement,
         ..SessionOptions::default()
     };
     let session = Session::with_options(&g, &options)?;
     match &resume {
-        Some(prefix) => saver.restore(&session, prefix)?,
+        Some(prefix) => restore(&session, &saver, init, prefix)?,
         None => session.run_target(init)?,
     }
     let writer = Arc::new(FileWriter::new(&args.train_dir, Some(&g))?);
@@ -102,7 +112,8 @@ pub fn run(
         }
     };
     let loss = built.loss.endpoint();
-    let images_per_step = f64::from(args.batch_size * towers);
+    let towers = f64::from(devices.towers);
+    let images_per_step = f64::from(args.batch_size) * towers;
     let log = move |r: LogRecord| {
         let seconds = r.step_time.as_secs_f64();
         println!(
@@ -111,7 +122,7 @@ pub fn run(
             r.step,
             r.loss,
             images_per_step / seconds.max(1e-9),
-            seconds / f64::from(towers)
+            seconds / towers
         );
     };
     hooks.push(Box::new(NanCheck { loss }));
@@ -227,6 +238,23 @@ fn prepare_train_dir(args: &TrainArgs) -> Result<Option<String>> {
     }
     std::fs::create_dir_all(dir).map_err(|e| Error::io(dir, &e))?;
     Ok(None)
+}
+
+/// Restores a checkpoint of either training program. One of towers lacks the averages of the losses, which the other
+/// program keeps: they begin anew.
+fn restore(session: &Session, saver: &Saver, init: NodeRef<'_>, prefix: &str) -> Result<()> {
+    let kept = BundleReader::open(prefix)?;
+    let mut variables = session.graph().collection_variables(keys::GLOBAL_VARIABLES);
+    let all = variables.len();
+    variables.retain(|v| kept.contains(&v.name) || !v.name.ends_with("/avg"));
+    if variables.len() == all {
+        return saver.restore(session, prefix);
+    }
+    println!("The averages of the losses begin anew: the checkpoint is of towers and has none.");
+    session.run_target(init)?;
+    let entries = variables.into_iter().map(|v| (v.name.clone(), v));
+    let options = SaverOptions::default();
+    Saver::with_names(session.graph(), entries.collect(), options).restore(session, prefix)
 }
 
 /// Prints the figures of the graph.

@@ -205,7 +205,7 @@ impl<'g> Scope<'g> {
         initial: Initial<'_, 'g>,
         options: &VariableOptions,
     ) -> Variable<'g> {
-        let root = self.without_control().unnamed().scope("");
+        let root = self.for_variable().without_control().unnamed().scope("");
         let s = match name {
             Name::New(name) => root.scope(name),
             Name::Scope(name) => root.scope(&format!("{name}/")),
@@ -259,6 +259,28 @@ impl<'g> Scope<'g> {
         };
         self.graph().list_variable(&info, options);
         v
+    }
+
+    /// The scope on the device where a new variable belongs (see [`Scope::variables_on`]).
+    #[track_caller]
+    fn for_variable(self) -> Scope<'g> {
+        let choice = self.data().variable_devices;
+        let all = self.graph().collection_variables(keys::GLOBAL_VARIABLES);
+        let held = |device: &str| -> usize {
+            let here = |v: &&VariableInfo| {
+                let node = self.graph().node(v.handle.node);
+                node.is_some_and(|n| n.device == device)
+            };
+            let bytes = |v: &VariableInfo| {
+                let elements = v.shape.elements().unwrap_or(0);
+                elements.saturating_mul(v.dtype.size())
+            };
+            let sizes = all.iter().filter(here).map(bytes);
+            sizes.fold(0, usize::saturating_add)
+        };
+        let scopes = choice.iter().map(|d| self.device(d));
+        let least = scopes.min_by_key(|s| held(&s.data().device));
+        least.unwrap_or(self)
     }
 
     #[track_caller]

@@ -188,6 +188,16 @@ impl<'g> Scope<'g> {
     pub fn output_at(self, e: Endpoint) -> Output<'g> {
         Output::new(self, e.node, e.port)
     }
+    /// The tensors of a collection that were made in this name scope.
+    pub fn collected(self, name: &str) -> Vec<Output<'g>> {
+        let prefix = match self.name() {
+            name if name.is_empty() => name,
+            name => format!("{name}/"),
+        };
+        let all = self.graph().collection_outputs(name);
+        let own = all.into_iter().filter(|o| o.name().starts_with(&prefix));
+        own.map(|o| o.in_scope(self)).collect()
+    }
     /// Adds a tensor to a collection.
     pub fn collect(self, name: &str, output: Output<'g>) {
         if output.is_valid() {

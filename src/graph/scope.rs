@@ -39,6 +39,8 @@ pub(crate) struct ScopeData {
     pub(crate) variables: String,
     pub(crate) reuse: Reuse,
     pub(crate) device: String,
+    /// The devices among which new variables are shared out; none: they stand where other nodes do.
+    pub(crate) variable_devices: Vec<String>,
     pub(crate) controls: Vec<NodeId>,
     pub(crate) colocate: Vec<String>,
     /// The context in which nodes stand.
@@ -161,19 +163,31 @@ impl<'g> Scope<'g> {
     /// the empty name means no device.
     #[track_caller]
     pub fn device(self, device: &str) -> Scope<'g> {
+        let set = |device: String| {
+            self.derive(|d| {
+                d.device = device;
+                d.variable_devices.clear();
+            })
+        };
         if device.is_empty() {
-            return self.derive(|d| d.device = String::new());
+            return set(String::new());
         }
         let merged = crate::device::DeviceSpec::parse(device).and_then(|inner| {
             Ok(inner.over(&crate::device::DeviceSpec::parse(&self.data().device)?))
         });
         match merged {
-            Ok(spec) => self.derive(|d| d.device = spec.to_string()),
+            Ok(spec) => set(spec.to_string()),
             Err(e) => {
                 self.graph.fail(e.at_line(Location::caller()));
                 self
             }
         }
+    }
+    /// New variables stand on that one of these devices on which the graph's variables so far take the fewest bytes, the
+    /// first of equals. A [`Scope::device`] inside ends it.
+    pub fn variables_on<D: AsRef<str>>(self, devices: &[D]) -> Scope<'g> {
+        let devices = devices.iter().map(|d| d.as_ref().to_string()).collect();
+        self.derive(|d| d.variable_devices = devices)
     }
     /// Nodes made inside run after these.
     pub fn after<N: Into<NodeRef<'g>>>(self, nodes: impl IntoIterator<Item = N>) -> Scope<'g> {
@@ -205,6 +219,7 @@ impl<'g> Scope<'g> {
         let groups = colocation_groups(&n);
         self.derive(|d| {
             d.device = n.device.clone();
+            d.variable_devices.clear();
             d.colocate = groups;
         })
     }

@@ -18,6 +18,10 @@ mod queue_runner;
 mod saved_model;
 mod saver;
 mod schedules;
+mod towers;
+mod towers_reduce;
+#[cfg(test)]
+mod towers_tests;
 
 pub use coordinator::Coordinator;
 pub use file_writer::FileWriter;
@@ -43,3 +47,4 @@ pub use queue_runner::{add_queue_runner, start_queue_runner, start_queue_runners
 pub use saved_model::{find_signature, load_saved_model, signature_tensor};
 pub use saver::{Saver, SaverOptions};
 pub use schedules::{Decay, PolynomialDecay};
+pub use towers::{Reduction, Replicas, Tower, TowerOptions, Towers, VariablePlacement};

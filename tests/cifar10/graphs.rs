@@ -51,6 +51,10 @@ const TOWERS: &[Accepted] = &[
         "tower_1/fifo_queue_Dequeue inputs: * | prefetch_queue/fifo_queue",
         "towers take their batches one after the other",
     ),
+    Accepted(
+        "tower_*/fifo_queue_Dequeue device: /device:CPU:0 | /device:GPU:*",
+        "towers take their batches where the queue stands",
+    ),
     Accepted("*group_deps = NoOp(*", "the train op has a name of its own"),
     Accepted("ours: train = *", "as above"),
     Accepted(
@@ -133,7 +137,8 @@ fn two_towers() {
     let step = g.get_or_create_global_step();
     let files = [1, 2, 3, 4, 5].map(|i| format!("data_batch_{i}.bin"));
     let batch = distorted_inputs(&g, &options(&files.each_ref().map(String::as_str)));
-    towers::train(batch, step, 2, Labels::Sparse).unwrap();
+    let devices = ["/gpu:0", "/gpu:1"].map(String::from);
+    towers::train(batch, step, &devices, Labels::Sparse).unwrap();
     Saver::new(&g);
     g.init_op();
     g.check().unwrap();

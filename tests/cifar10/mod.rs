@@ -12,4 +12,5 @@ mod towers;
 
 mod compare;
 mod exchange;
+mod gradients;
 mod graphs;

@@ -193,23 +193,25 @@ fn reading(dir: &Path, epochs: usize) {
     write_meta_graph(&g, None, &dir.join("g.meta")).unwrap();
 }
 
+/// Runs the graph of [`reading`] for as many steps as follow.
+const FETCH_PAIRS: [&str; 8] = [
+    "run",
+    "g.meta",
+    "--init",
+    "init",
+    "--queue-runners",
+    "--fetch",
+    "pair",
+    "--steps",
+];
+
 #[test]
 fn the_end_of_the_input_ends_the_run() {
     let dir = TempDir::new("cli-input");
     let dir = dir.path();
     std::fs::write(dir.join("bytes.bin"), [1u8, 2, 3, 4]).unwrap();
     reading(dir, 2);
-    let args = [
-        "run",
-        "g.meta",
-        "--init",
-        "init",
-        "--queue-runners",
-        "--fetch",
-        "pair",
-        "--steps",
-        "100",
-    ];
+    let args = [&FETCH_PAIRS[..], &["100"]].concat();
     for _ in 0..5 {
         let done = tensorloom(dir, &args);
         assert_eq!(done.err, "the input ended after 4 steps\n");
@@ -337,19 +339,7 @@ fn a_run_that_waits_can_be_interrupted() {
     // Steps without end, of which none is printed: only the signal ends them.
     std::fs::write(dir.join("bytes.bin"), [1u8, 2, 3, 4]).unwrap();
     reading(dir, 1_000_000_000);
-    let args = [
-        "run",
-        "g.meta",
-        "--init",
-        "init",
-        "--queue-runners",
-        "--fetch",
-        "pair",
-        "--steps",
-        "0",
-        "--every",
-        "100000000",
-    ];
+    let args = [&FETCH_PAIRS[..], &["0", "--every", "100000000"]].concat();
     let child = super::command(dir, &args)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

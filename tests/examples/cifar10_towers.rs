@@ -28,9 +28,9 @@ fn images(seed: i32) -> Tensor {
     Tensor::from_vec(&[2, 24, 24, 3], values).unwrap()
 }
 
-/// Three towers, one step: the checkpoint's data.
-fn trained(threads: &str) -> Vec<u8> {
-    let dir = TempDir::new(&format!("towers{threads}"));
+/// Three towers, one step, with one more option: the checkpoint's data, and what was printed as errors.
+fn trained(option: &str) -> (Vec<u8>, String) {
+    let dir = TempDir::new(&format!("towers{option}"));
     write_files(dir.path(), 8);
     let options = [
         "--num-gpus=3",
@@ -38,19 +38,18 @@ fn trained(threads: &str) -> Vec<u8> {
         "--min-queue=4",
         "--max-steps=1",
         "--deterministic",
-        threads,
+        "--log-device-placement",
+        option,
     ];
-    run(dir.path(), "cifar10_multi_gpu_train", &options).ok();
-    std::fs::read(
-        dir.path()
-            .join("cifar10_train/model.ckpt-1.data-00000-of-00001"),
-    )
-    .unwrap()
+    let ended = run(dir.path(), "cifar10_multi_gpu_train", &options);
+    ended.ok();
+    let file = "cifar10_train/model.ckpt-1.data-00000-of-00001";
+    (std::fs::read(dir.path().join(file)).unwrap(), ended.err)
 }
 
 #[test]
 fn towers_get_the_same_batches_on_any_number_of_threads() {
-    assert!(trained("--threads=1") == trained("--threads=2"));
+    assert!(trained("--threads=1").0 == trained("--threads=2").0);
 }
 
 #[test]
@@ -139,4 +138,74 @@ fn towers_share_variables_and_average_their_gradients() {
         let moved = after.data::<f32>().unwrap()[i] - before.data::<f32>().unwrap()[i];
         assert!((moved + 0.1 * mean[i]).abs() < 1e-7, "{moved} {}", mean[i]);
     }
+}
+
+/// The tensors of a checkpoint whose names this keeps.
+fn saved(dir: &Path, step: u32, keep: impl Fn(&str) -> bool) -> Vec<(String, Tensor)> {
+    let prefix = dir.join(format!("cifar10_train/model.ckpt-{step}"));
+    let reader = BundleReader::open(prefix).unwrap();
+    let names = reader.keys().filter(|k| keep(k));
+    names
+        .map(|k| (k.to_string(), reader.read(k).unwrap()))
+        .collect()
+}
+
+#[test]
+fn both_programs_go_on_from_each_others_checkpoints() {
+    let dir = TempDir::new("exchanged");
+    write_files(dir.path(), 8);
+    let train = |program: &str, own: &[&str], steps: &str| {
+        let common = [
+            "--batch-size=2",
+            "--min-queue=4",
+            "--deterministic",
+            "--resume",
+            "--log-frequency=1",
+            steps,
+        ];
+        let ended = run(dir.path(), program, &[own, &common].concat());
+        ended.ok().to_string()
+    };
+    let on_cpus = ["--num-gpus=2", "--device-type=cpu"];
+    train("cifar10_train", &[], "--max-steps=1");
+    let out = train("cifar10_multi_gpu_train", &on_cpus, "--max-steps=2");
+    assert!(out.contains("Resuming from") && out.contains(": step 1, loss"));
+    let out = train("cifar10_train", &[], "--max-steps=3");
+    assert!(out.contains(": step 2, loss"), "{out}");
+    assert!(
+        out.contains("The averages of the losses begin anew"),
+        "{out}"
+    );
+    // Everything else was restored: weights that began anew would lie 0.1 apart.
+    let shadow = |k: &str| k == "local4/weights/ExponentialMovingAverage";
+    let at = [1, 2, 3].map(|step| saved(dir.path(), step, shadow)[0].1.clone());
+    let distance = |a: &Tensor, b: &Tensor| {
+        let (a, b) = (a.data::<f32>().unwrap(), b.data::<f32>().unwrap());
+        a.iter()
+            .zip(b)
+            .map(|(x, y)| (x - y).abs())
+            .fold(0.0, f32::max)
+    };
+    for pair in at.windows(2) {
+        let moved = distance(&pair[0], &pair[1]);
+        assert!(moved > 0.0 && moved < 0.05, "{moved}");
+    }
+    let eval = ["--run-once", "--batch-size=2", "--num-examples=4"];
+    for step in [2, 3] {
+        let state = format!("model_checkpoint_path: \"model.ckpt-{step}\"\n");
+        std::fs::write(dir.path().join("cifar10_train/checkpoint"), state).unwrap();
+        let out = run(dir.path(), "cifar10_eval", &eval);
+        assert!(out.ok().contains("precision @ 1 = "), "{out:?}");
+    }
+}
+
+#[test]
+fn towers_on_cpu_devices_train_as_towers_by_soft_placement() {
+    let (on_cpus, placed) = trained("--device-type=cpu");
+    for i in 0..3 {
+        let at = format!("/job:localhost/replica:0/task:0/device:CPU:{i}\n");
+        let line = format!("tower_{i}/conv2/Conv2D: (Conv2D): {at}");
+        assert!(placed.contains(&line), "{placed}");
+    }
+    assert!(on_cpus == trained("--device-type=gpu").0);
 }

@@ -39,6 +39,23 @@ pub(super) fn compute<'g>(
     settings: &GradientSettings<'g>,
     location: &'static Location<'static>,
 ) -> Result<Vec<GradientAndVariable<'g>>> {
+    // What the loss's scope waits for, the gradients wait for.
+    let around = loss.scope().data();
+    let root = loss.graph().root();
+    let root = match around.context {
+        Some(_) => root,
+        None => root.derive(|d| d.controls = around.controls),
+    };
+    compute_in(root, loss, settings, location)
+}
+
+/// The same with the gradients' nodes in a scope of one's own.
+pub(in super::super) fn compute_in<'g>(
+    root: Scope<'g>,
+    loss: Output<'g>,
+    settings: &GradientSettings<'g>,
+    location: &'static Location<'static>,
+) -> Result<Vec<GradientAndVariable<'g>>> {
     let graph = loss.graph();
     graph.check()?;
     let bad = |text: String| Error::invalid_argument(text).at_line(location);
@@ -70,12 +87,6 @@ pub(super) fn compute<'g>(
         gate: settings.gate == Gate::Op,
         colocate: settings.colocate,
         ..GradientOptions::default()
-    };
-    // What the loss's scope waits for, the gradients wait for.
-    let around = scope.data();
-    let root = match around.context {
-        Some(_) => graph.root(),
-        None => graph.root().derive(|d| d.controls = around.controls),
     };
     let mut grads = root
         .gradients(&[loss], &xs, &options)

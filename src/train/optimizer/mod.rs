@@ -6,8 +6,8 @@ mod kinds;
 mod rule;
 
 pub use adam::Adam;
-pub(super) use apply::free_name;
 pub use apply::{Gate, GradientSettings};
+pub(super) use apply::{compute_in, free_name};
 pub use kinds::{
     Adadelta, Adagrad, Ftrl, GradientDescent, Momentum, ProximalAdagrad, ProximalGradientDescent,
     RmsProp,
