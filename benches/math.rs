@@ -69,6 +69,7 @@ fn main() {
         pool: ThreadPool::new(0),
         resources: Resources::new(),
         device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
+        gpu: None,
     });
     let only = std::env::args()
         .nth(1)

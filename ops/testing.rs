@@ -20,6 +20,7 @@ fn env() -> &'static Arc<Env> {
             pool: ThreadPool::new(2),
             resources: Resources::new(),
             device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
+            gpu: None,
         })
     })
 }

@@ -120,6 +120,7 @@ fn on_threads(threads: usize, op: &str, args: &[Tensor]) -> Vec<Tensor> {
         pool: ThreadPool::new(threads),
         resources: Resources::new(),
         device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
+        gpu: None,
     });
     let types: Vec<Vec<DType>> = args.iter().map(|t| vec![t.dtype()]).collect();
     let op = SingleOp::new(&Registry::builtin(), &env, op, &types, Attrs::default()).unwrap();

@@ -16,6 +16,7 @@ fn op(name: &str, types: &[DType], attrs: &[(&str, crate::AttrValue)], threads: 
         pool: ThreadPool::new(threads),
         resources: Resources::new(),
         device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
+        gpu: None,
     });
     let mut a = Attrs::default();
     for (k, v) in attrs {

@@ -24,6 +24,7 @@ impl Bench {
             pool: ThreadPool::new(threads),
             resources: Resources::new(),
             device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
+            gpu: None,
         };
         Bench { env: Arc::new(env) }
     }

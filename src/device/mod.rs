@@ -1,6 +1,7 @@
-//! Devices: their names, and the CPU's thread pool.
+//! Devices: their names, the CPU's thread pool, and CUDA devices.
 
 pub mod cpu;
+pub mod cuda;
 mod spec;
 
 pub use spec::DeviceSpec;

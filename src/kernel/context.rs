@@ -2,6 +2,7 @@
 
 use super::Cancellation;
 use crate::device::cpu::ThreadPool;
+use crate::device::cuda::Gpu;
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::resource::{Resource, Resources, Variable};
@@ -45,6 +46,8 @@ pub struct Env {
     pub resources: Arc<Resources>,
     /// The full name of the device.
     pub device: String,
+    /// The GPU, when the device is one.
+    pub gpu: Option<Arc<Gpu>>,
 }
 
 /// One run of a graph.
@@ -99,6 +102,24 @@ impl<'a> OpContext<'a> {
     /// The thread pool.
     pub fn pool(&self) -> &'a ThreadPool {
         &self.env.pool
+    }
+    /// The GPU of a kernel that runs on one.
+    ///
+    /// # Errors
+    /// `Internal` when the device is no GPU.
+    pub fn gpu(&self) -> Result<&'a Arc<Gpu>> {
+        let gpu = self.env.gpu.as_ref();
+        gpu.ok_or_else(|| Error::internal(format!("{} is no GPU", self.env.device)))
+    }
+    /// A plain-data tensor in the device's memory whose elements have unspecified values.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` when there is no memory.
+    pub fn alloc(&self, dtype: DType, shape: &Shape) -> Result<Tensor> {
+        match &self.env.gpu {
+            Some(gpu) => Tensor::alloc_on(gpu, dtype, shape.clone()),
+            None => Tensor::alloc(dtype, shape.clone()),
+        }
     }
     /// The number of inputs.
     pub fn num_inputs(&self) -> usize {
@@ -169,8 +190,8 @@ impl<'a> OpContext<'a> {
             .and_then(Option::take)
             .ok_or_else(|| Error::internal(format!("there is no input {i}")))
     }
-    /// A tensor for the output: the buffer of the first input among `candidates` that is unique and has this
-    /// shape and type (that input is then gone), or a new one. Its elements are unspecified, except that a
+    /// A tensor for the output in the device's memory: the buffer of the first input among `candidates` that lies
+    /// there, is unique and has this shape and type (that input is then gone), or a new one. Its elements are unspecified, except that a
     /// reused buffer holds the input's.
     ///
     /// # Errors
@@ -186,11 +207,12 @@ impl<'a> OpContext<'a> {
                 && t.dtype() == dtype
                 && t.shape() == shape
                 && t.is_unique()
+                && t.is_on_gpu() == self.env.gpu.is_some()
             {
                 return Ok((self.take_input(i)?, Some(i)));
             }
         }
-        Ok((Tensor::alloc(dtype, shape.clone())?, None))
+        Ok((self.alloc(dtype, shape)?, None))
     }
 
     /// Gives an output.

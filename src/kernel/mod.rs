@@ -120,6 +120,8 @@ pub struct KernelDef {
     pub device: DeviceType,
     /// For each type attribute named here, the types that the kernel computes.
     pub when: &'static [(&'static str, &'static [DType])],
+    /// The input and output arguments that stay in host memory when the device is a GPU (shapes, axes, sizes).
+    pub host_memory: &'static [&'static str],
     /// Makes it.
     pub new: NewKernel,
 }
@@ -133,6 +135,27 @@ impl KernelDef {
         KernelDef {
             device: DeviceType::Cpu,
             when,
+            host_memory: &[],
+            new,
+        }
+    }
+    /// A GPU kernel: all its inputs arrive in device memory, and all its outputs must be set there.
+    pub const fn gpu(
+        when: &'static [(&'static str, &'static [DType])],
+        new: NewKernel,
+    ) -> KernelDef {
+        KernelDef::gpu_host(when, &[], new)
+    }
+    /// A GPU kernel of which the named input and output arguments stay in host memory.
+    pub const fn gpu_host(
+        when: &'static [(&'static str, &'static [DType])],
+        host_memory: &'static [&'static str],
+        new: NewKernel,
+    ) -> KernelDef {
+        KernelDef {
+            device: DeviceType::Gpu,
+            when,
+            host_memory,
             new,
         }
     }

@@ -32,6 +32,7 @@ impl DeviceSet {
                     pool: pool.clone(),
                     resources: Resources::new(),
                     device: name.clone(),
+                    gpu: None,
                 };
                 Ok((DeviceSpec::parse(&name)?, Arc::new(env)))
             })

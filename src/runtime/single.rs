@@ -145,6 +145,7 @@ pub fn run_op(
         pool: ThreadPool::new(2),
         resources: Resources::new(),
         device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
+        gpu: None,
     });
     let types: Vec<Vec<DType>> = args
         .iter()

@@ -1,15 +1,17 @@
 //! Typed access to a tensor's elements, read-only and copy-on-write.
 
+use super::device::elsewhere;
 use super::{Buffer, Bytes, ResourceHandle, Storage, Tensor};
 use crate::dtype::{DType, Element, type_mismatch};
 use crate::error::{Error, Result};
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 impl Tensor {
     /// The elements in row-major order.
     ///
     /// # Errors
-    /// `InvalidArgument` when `T` is not the element type.
+    /// `InvalidArgument` when `T` is not the element type; `Internal` when the tensor lies in GPU memory.
     pub fn data<T: Element>(&self) -> Result<&[T]> {
         match &self.storage {
             Storage::Pod { buffer, offset } if self.dtype == T::DTYPE => {
@@ -22,6 +24,7 @@ impl Tensor {
                     )
                 })
             }
+            Storage::Device { .. } if self.dtype == T::DTYPE => Err(elsewhere()),
             _ => Err(type_mismatch(T::DTYPE, self.dtype)),
         }
     }
@@ -51,6 +54,7 @@ impl Tensor {
                 // SAFETY: as in `data`.
                 Ok(unsafe { std::slice::from_raw_parts(buffer.data().add(*offset), len) })
             }
+            Storage::Device { .. } => Err(elsewhere()),
             _ => Err(Error::invalid_argument(format!(
                 "{} has no plain data",
                 self.dtype
@@ -79,6 +83,7 @@ impl Tensor {
                 // SAFETY: the sole owner is borrowed mutably.
                 Ok(unsafe { std::slice::from_raw_parts_mut(buffer.data().add(*offset), len) })
             }
+            Storage::Device { .. } => Err(elsewhere()),
             _ => Err(Error::invalid_argument(format!(
                 "{} has no plain data",
                 self.dtype
@@ -88,13 +93,26 @@ impl Tensor {
 
     /// Whether the tensor is plain data that nobody else holds: a kernel may write its output there.
     pub fn is_unique(&self) -> bool {
-        matches!(&self.storage, Storage::Pod { buffer, .. } if buffer.is_unique())
+        match &self.storage {
+            Storage::Pod { buffer, .. } => buffer.is_unique(),
+            // Nobody holds weak references to device memory.
+            Storage::Device { memory, .. } => {
+                let sole = Arc::strong_count(memory) == 1;
+                // What the other owners queued before they let go comes before what this one queues.
+                fence(Ordering::Acquire);
+                sole
+            }
+            _ => false,
+        }
     }
 
     /// Whether both share one buffer.
     pub fn shares_buffer(&self, other: &Tensor) -> bool {
         match (&self.storage, &other.storage) {
             (Storage::Pod { buffer: a, .. }, Storage::Pod { buffer: b, .. }) => a.same(b),
+            (Storage::Device { memory: a, .. }, Storage::Device { memory: b, .. }) => {
+                Arc::ptr_eq(a, b)
+            }
             (Storage::Strings(a), Storage::Strings(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }

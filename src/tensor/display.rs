@@ -57,6 +57,9 @@ impl Tensor {
     /// The first `max` elements, as TensorFlow's `SummarizeValue`: `v1 v2 v3...`, inner dimensions in
     /// brackets (`[1 2][3...]...`); all of them when `max < 0`.
     pub fn summarize(&self, max: i64) -> String {
+        if self.is_on_gpu() {
+            return "<in GPU memory>".into();
+        }
         let n = self.elements();
         let limit = usize::try_from(max).unwrap_or(n).min(n);
         if limit == 0 && self.dtype() == DType::Bool {

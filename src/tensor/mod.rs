@@ -3,10 +3,12 @@
 mod access;
 mod buffer;
 mod convert;
+mod device;
 mod display;
 mod variant;
 
 pub use buffer::{ALIGN, PoolStats, pool_stats, reset_pool_peak};
+pub use device::DeviceMemory;
 
 pub use variant::{TensorList, Variant};
 
@@ -54,6 +56,11 @@ enum Storage {
     /// Plain data; the first element lies `offset` bytes into the buffer.
     Pod {
         buffer: Buffer,
+        offset: usize,
+    },
+    /// Plain data in a device's memory; the first element lies `offset` bytes into the block.
+    Device {
+        memory: Arc<dyn DeviceMemory>,
         offset: usize,
     },
     Strings(Arc<Vec<Bytes>>),
@@ -188,7 +195,7 @@ impl Tensor {
     /// Bytes of plain data; for strings the sum of their lengths.
     pub fn byte_size(&self) -> usize {
         match &self.storage {
-            Storage::Pod { .. } => self.elements() * self.dtype.size(),
+            Storage::Pod { .. } | Storage::Device { .. } => self.elements() * self.dtype.size(),
             Storage::Strings(s) => s.iter().map(|s| s.len()).sum(),
             Storage::Handles(h) => h.len() * std::mem::size_of::<ResourceHandle>(),
             Storage::Variants(v) => v.len() * std::mem::size_of::<Variant>(),
@@ -236,6 +243,10 @@ impl Tensor {
         let storage = match &self.storage {
             Storage::Pod { buffer, offset } => Storage::Pod {
                 buffer: buffer.clone(),
+                offset: offset + start * row * self.dtype.size(),
+            },
+            Storage::Device { memory, offset } => Storage::Device {
+                memory: memory.clone(),
                 offset: offset + start * row * self.dtype.size(),
             },
             Storage::Strings(s) => Storage::Strings(Arc::new(s[start * row..end * row].to_vec())),

@@ -75,6 +75,7 @@ fn the_buffer_of_an_input_that_nobody_else_holds_is_reused() {
         pool: ThreadPool::new(3),
         resources: Resources::new(),
         device: "/device:CPU:0".into(),
+        gpu: None,
     });
     let types = [vec![DType::F32], vec![DType::F32]];
     let op = SingleOp::new(&Registry::builtin(), &env, "Sub", &types, Attrs::default()).unwrap();

@@ -149,6 +149,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
                     pool: ThreadPool::new(threads),
                     resources: Resources::new(),
                     device: "/device:CPU:0".into(),
+                    gpu: None,
                 });
                 let types = [vec![DType::F32], vec![DType::I32]];
                 let attrs = Attrs::default();

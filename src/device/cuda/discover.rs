@@ -1,0 +1,57 @@
+//! The GPUs of this machine, found once in a process.
+
+use super::driver::Driver;
+use super::gpu::Gpu;
+use crate::error::Result;
+use std::sync::{Arc, OnceLock};
+
+/// The GPUs, or why there is none.
+pub struct Gpus {
+    /// One for each device of the driver, in its order.
+    pub gpus: Vec<Arc<Gpu>>,
+    /// Why there is none; empty when there is one.
+    pub why_none: String,
+}
+
+impl Gpus {
+    /// All devices of a driver.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn of(driver: &Arc<dyn Driver>) -> Result<Gpus> {
+        let gpus = (0..driver.devices().len())
+            .map(|i| Gpu::new(driver.clone(), i))
+            .collect::<Result<Vec<_>>>()?;
+        let why_none = match gpus.is_empty() {
+            true => format!("the {} driver shows no device", driver.name()),
+            false => String::new(),
+        };
+        Ok(Gpus { gpus, why_none })
+    }
+    fn none(why: impl Into<String>) -> Gpus {
+        Gpus {
+            gpus: Vec::new(),
+            why_none: why.into(),
+        }
+    }
+}
+
+/// The GPUs of this machine. The first call looks for them, which takes a while where there are some.
+pub fn discover() -> &'static Gpus {
+    static FOUND: OnceLock<Gpus> = OnceLock::new();
+    FOUND.get_or_init(look)
+}
+
+#[cfg(feature = "cuda")]
+fn look() -> Gpus {
+    let driver: Arc<dyn Driver> = match super::real::Real::open() {
+        Ok(real) => Arc::new(real),
+        Err(why) => return Gpus::none(why),
+    };
+    Gpus::of(&driver).unwrap_or_else(|e| Gpus::none(e.message()))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn look() -> Gpus {
+    Gpus::none("this build has no support for GPUs (cargo feature cuda)")
+}

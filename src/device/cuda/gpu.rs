@@ -1,0 +1,300 @@
+//! One GPU: its streams, its memory, the kernels that were compiled for it, and how they are launched.
+
+use super::driver::{Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, ModuleId, StreamId};
+use super::memory::{Block, Blocks, Prefer};
+use super::transfer::{Completion, Staging};
+use crate::error::{Error, Result};
+use crate::tensor::DeviceMemory;
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use super::memory::GpuStats;
+
+/// What every source begins with: types, conversions of half and bfloat16, loops over a grid.
+pub const PRELUDE: &str = include_str!("prelude.cuh");
+
+/// The part of the free memory that a GPU's tensors may take; the rest is for the driver and for code.
+const USABLE: f64 = 0.95;
+
+/// A file of kernels in CUDA C++ (`include_str!`), compiled for a device when it is first used there.
+#[derive(Debug)]
+pub struct Source {
+    /// The file's name, for messages.
+    pub name: &'static str,
+    /// The text, without the [`PRELUDE`].
+    pub text: &'static str,
+}
+
+/// One GPU. All its kernels run on one stream, so a kernel may be launched as soon as those that make its
+/// inputs were; copies run on streams of their own.
+pub struct Gpu {
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) index: usize,
+    facts: Facts,
+    pub(super) blocks: Blocks,
+    pub(super) compute: StreamId,
+    /// Copies from the host and from other GPUs.
+    pub(super) inward: StreamId,
+    /// Copies to the host.
+    pub(super) outward: StreamId,
+    /// An event to order two streams by; whoever records it holds the lock until the other stream waits.
+    order: Mutex<EventId>,
+    /// How much the compute stream was given so far.
+    pub(super) given: AtomicU64,
+    /// How much of it is known to be done.
+    pub(super) done: AtomicU64,
+    #[allow(dead_code)] // until the first kernel
+    modules: RwLock<HashMap<*const Source, Module>>,
+    pub(super) staging: Staging,
+    pub(super) completion: Completion,
+}
+
+// SAFETY: the raw pointers in `modules` are keys that are never followed; all else is Send and Sync by itself.
+unsafe impl Send for Gpu {}
+// SAFETY: as above.
+unsafe impl Sync for Gpu {}
+
+#[allow(dead_code)] // until the first kernel
+struct Module {
+    id: ModuleId,
+    functions: HashMap<String, FunctionId>,
+}
+
+#[allow(dead_code)] // until the first kernel
+impl Gpu {
+    /// The device of that number of a driver.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; what the driver says.
+    pub fn new(driver: Arc<dyn Driver>, index: usize) -> Result<Arc<Gpu>> {
+        let facts = driver.devices().get(index).cloned().ok_or_else(|| {
+            Error::not_found(format!("the {} driver has no GPU {index}", driver.name()))
+        })?;
+        let (free, _) = driver.memory(index)?;
+        let limit = (free as f64 * USABLE) as usize;
+        Ok(Arc::new(Gpu {
+            blocks: Blocks::new(driver.clone(), index, limit),
+            compute: driver.stream(index)?,
+            inward: driver.stream(index)?,
+            outward: driver.stream(index)?,
+            order: Mutex::new(driver.event(index)?),
+            given: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            modules: RwLock::default(),
+            staging: Staging::new(driver.clone(), index),
+            completion: Completion::new(index)?,
+            facts,
+            index,
+            driver,
+        }))
+    }
+
+    /// What is known of the device.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+    /// Its number among the devices of its driver.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+    /// What drives it: `CUDA`, `emulator`.
+    pub fn driver_name(&self) -> &'static str {
+        self.driver.name()
+    }
+    /// What its allocator holds.
+    pub fn stats(&self) -> GpuStats {
+        self.blocks.stats()
+    }
+    /// Waits until everything that was queued is done.
+    ///
+    /// # Errors
+    /// The error of a kernel or a copy that failed.
+    pub fn synchronize(&self) -> Result<()> {
+        for stream in [self.inward, self.compute, self.outward] {
+            self.driver.synchronize(stream)?;
+        }
+        Ok(())
+    }
+
+    /// A one-dimensional grid for a kernel that loops with `GRID_STRIDE`: at least one block, and not more than
+    /// keep any device busy.
+    pub fn blocks(elements: usize, threads: u32) -> Grid {
+        let blocks = elements.div_ceil(threads.max(1) as usize).clamp(1, 1 << 14);
+        Grid {
+            blocks: [blocks as u32, 1, 1],
+            threads: [threads.max(1), 1, 1],
+            shared: 0,
+        }
+    }
+
+    /// Queues a kernel on the compute stream.
+    ///
+    /// It is not public, since a kernel with wrong arguments writes where it likes: the caller vouches, as for an
+    /// unsafe block, that the arguments are the kernel's, and that with them it stays within tensors that live now.
+    ///
+    /// # Errors
+    /// `Internal` when the source does not compile; what the driver says.
+    pub(crate) fn launch(
+        &self,
+        source: &'static Source,
+        function: &str,
+        grid: Grid,
+        args: &[Arg],
+    ) -> Result<()> {
+        if grid.blocks.contains(&0) || grid.threads.contains(&0) {
+            return Err(Error::internal(format!(
+                "{function} was launched with an empty grid: {grid:?}"
+            )));
+        }
+        let id = self.function(source, function)?;
+        // SAFETY: the callers are kernels of this crate, which pass each function its own arguments and grid. Memory
+        // that they free after this call is given out again only to work that is queued behind it.
+        unsafe { self.driver.launch(self.compute, id, &grid, args) }
+            .map_err(|e| e.context(format!("launching {function} of {}: ", source.name)))?;
+        self.queued();
+        Ok(())
+    }
+
+    /// Queues the filling of memory on the compute stream.
+    ///
+    /// The caller vouches that `bytes` bytes from there on belong to a tensor that lives now.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub(crate) fn fill(&self, to: DevicePtr, byte: u8, bytes: usize) -> Result<()> {
+        // SAFETY: the range belongs to a tensor, whose memory is used again only behind this.
+        unsafe { self.driver.fill(self.compute, to, byte, bytes) }?;
+        self.queued();
+        Ok(())
+    }
+
+    /// Queues a copy within the device's memory on the compute stream.
+    ///
+    /// The caller vouches that both ranges belong to tensors that live now, and that they do not overlap.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub(crate) fn copy_within(&self, to: DevicePtr, from: DevicePtr, bytes: usize) -> Result<()> {
+        // SAFETY: the ranges belong to tensors, whose memory is used again only behind this.
+        unsafe { self.driver.on_device(self.compute, to, from, bytes) }?;
+        self.queued();
+        Ok(())
+    }
+
+    /// The entry point, compiled and loaded when it is asked for the first time.
+    fn function(&self, source: &'static Source, name: &str) -> Result<FunctionId> {
+        let known = |modules: &HashMap<*const Source, Module>| {
+            let module = modules.get(&std::ptr::from_ref(source))?;
+            module.functions.get(name).copied()
+        };
+        if let Some(id) = known(&self.modules.read()) {
+            return Ok(id);
+        }
+        // Others that launch wait here; what they launch most likely needs this source too.
+        let mut modules = self.modules.write();
+        if let Some(id) = known(&modules) {
+            return Ok(id);
+        }
+        let module = match modules.entry(source) {
+            std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
+            std::collections::hash_map::Entry::Vacant(e) => {
+                let text = format!("{PRELUDE}\n#line 1 \"{}\"\n{}", source.name, source.text);
+                let image = self.driver.compile(self.index, &text, source.name)?;
+                e.insert(Module {
+                    id: self.driver.load(self.index, &image)?,
+                    functions: HashMap::new(),
+                })
+            }
+        };
+        let id = self.driver.function(module.id, name)?;
+        module.functions.insert(name.to_string(), id);
+        Ok(id)
+    }
+
+    /// Counts what the compute stream was just given (not before, so that who reads the count knows all of it queued).
+    pub(super) fn queued(&self) {
+        self.given.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What `after` is given from now on begins after what `before` was given so far, here or on another GPU.
+    pub(super) fn order(&self, before: StreamId, after: StreamId) -> Result<()> {
+        let event = self.order.lock();
+        self.driver.record(*event, before)?;
+        self.driver.wait(after, *event)
+    }
+
+    /// A block for a tensor.
+    pub(super) fn take(self: &Arc<Gpu>, bytes: usize, prefer: Prefer) -> Result<GpuBlock> {
+        Ok(GpuBlock {
+            block: self.blocks.take(bytes, prefer)?,
+            gpu: self.clone(),
+        })
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        // A driver that fails here has lost the device.
+        let _ = self.synchronize();
+        self.blocks.release();
+    }
+}
+
+/// A block that goes back to its GPU when it is dropped.
+pub(super) struct GpuBlock {
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) block: Block,
+}
+
+impl DeviceMemory for GpuBlock {
+    fn address(&self) -> u64 {
+        self.block.ptr.0
+    }
+}
+
+impl Drop for GpuBlock {
+    fn drop(&mut self) {
+        self.gpu.blocks.give(Block {
+            freed_at: self.gpu.given.load(Ordering::Acquire),
+            ..self.block
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::cuda::fake::Fake;
+
+    static SOURCE: Source = Source {
+        name: "two.cu",
+        text: "f g",
+    };
+
+    #[test]
+    fn a_source_is_compiled_once_and_its_functions_are_found_once() {
+        let fake = Arc::new(Fake::new(1, 1 << 20));
+        let gpu = Gpu::new(fake.clone(), 0).unwrap();
+        for _ in 0..3 {
+            for function in ["f", "g"] {
+                let grid = Gpu::blocks(1000, 256);
+                gpu.launch(&SOURCE, function, grid, &[Arg::I64(7)]).unwrap();
+            }
+        }
+        assert_eq!((fake.compiled(), fake.launched()), (1, 6));
+        let e = gpu
+            .launch(&SOURCE, "h", Gpu::blocks(1, 1), &[])
+            .unwrap_err();
+        assert_eq!(e.code(), crate::Code::NotFound);
+        assert!(Gpu::new(fake, 1).is_err());
+    }
+
+    #[test]
+    fn grids_are_never_empty_and_never_too_large() {
+        assert_eq!(Gpu::blocks(0, 256).blocks, [1, 1, 1]);
+        assert_eq!(Gpu::blocks(257, 256).blocks, [2, 1, 1]);
+        assert_eq!(Gpu::blocks(usize::MAX, 256).blocks, [1 << 14, 1, 1]);
+    }
+}

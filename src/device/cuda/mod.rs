@@ -1,0 +1,15 @@
+//! CUDA devices: what a driver must offer, one GPU with its memory, kernels and copies, and tensors in its memory.
+
+mod driver;
+#[cfg(test)]
+pub(crate) mod fake;
+mod gpu;
+mod memory;
+mod tensor;
+mod transfer;
+
+pub use driver::{
+    Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, HostCall, ModuleId, StreamId,
+};
+pub use gpu::{Gpu, GpuStats, PRELUDE, Source};
+pub use transfer::Downloaded;

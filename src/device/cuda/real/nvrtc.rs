@@ -1,0 +1,221 @@
+//! NVRTC, CUDA's compiler as a library: finding it, and compiling kernels for a device.
+
+use crate::error::{Error, Result};
+use libloading::Library;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::PathBuf;
+use std::ptr;
+
+type Program = *mut c_void;
+type Status = c_int;
+
+/// The library's functions; it is never unloaded while they exist.
+pub(super) struct Nvrtc {
+    create: unsafe extern "C" fn(
+        *mut Program,
+        *const c_char,
+        *const c_char,
+        c_int,
+        *const *const c_char,
+        *const *const c_char,
+    ) -> Status,
+    destroy: unsafe extern "C" fn(*mut Program) -> Status,
+    compile: unsafe extern "C" fn(Program, c_int, *const *const c_char) -> Status,
+    log_size: unsafe extern "C" fn(Program, *mut usize) -> Status,
+    log: unsafe extern "C" fn(Program, *mut c_char) -> Status,
+    ptx_size: unsafe extern "C" fn(Program, *mut usize) -> Status,
+    ptx: unsafe extern "C" fn(Program, *mut c_char) -> Status,
+    cubin_size: unsafe extern "C" fn(Program, *mut usize) -> Status,
+    cubin: unsafe extern "C" fn(Program, *mut c_char) -> Status,
+    words: unsafe extern "C" fn(Status) -> *const c_char,
+    version: (c_int, c_int),
+    /// The capabilities that it compiles for, times ten, ascending.
+    targets: Vec<c_int>,
+    _library: Library,
+}
+
+/// Where the library may be: `$TENSORLOOM_NVRTC` (a file or a folder) first, then where the system looks, then the
+/// usual folders of the toolkit.
+fn candidates() -> Vec<PathBuf> {
+    const NAMES: &[&str] = &["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"];
+    let within = |folder: PathBuf| NAMES.iter().map(move |n| folder.join(n));
+    let mut all = Vec::new();
+    if let Some(own) = std::env::var_os("TENSORLOOM_NVRTC").filter(|v| !v.is_empty()) {
+        let own = PathBuf::from(own);
+        match own.is_dir() {
+            true => all.extend(within(own)),
+            false => all.push(own),
+        }
+    }
+    all.extend(NAMES.iter().map(PathBuf::from));
+    for folder in [
+        "/usr/local/cuda/lib64",
+        "/usr/local/cuda/targets/x86_64-linux/lib",
+        "/opt/cuda/lib64",
+    ] {
+        all.extend(within(folder.into()));
+    }
+    all
+}
+
+impl Nvrtc {
+    /// The first library that is found.
+    ///
+    /// # Errors
+    /// Where it was looked for, or what it lacks.
+    pub(super) fn open() -> std::result::Result<Nvrtc, String> {
+        let mut why = String::new();
+        for path in candidates() {
+            // SAFETY: loading the compiler's library runs its initializers, which are the vendor's and made for that.
+            match unsafe { Library::new(&path) } {
+                Ok(library) => {
+                    return Nvrtc::of(library).map_err(|e| format!("{}: {e}", path.display()));
+                }
+                Err(e) if why.is_empty() || path.exists() => why = e.to_string(),
+                Err(_) => {}
+            }
+        }
+        Err(format!(
+            "the compiler of GPU kernels (libnvrtc.so.12 or .13) was not found: install it or set TENSORLOOM_NVRTC to its folder ({why})"
+        ))
+    }
+
+    fn of(library: Library) -> std::result::Result<Nvrtc, String> {
+        fn get<F: Copy>(library: &Library, name: &str) -> std::result::Result<F, String> {
+            // SAFETY: the callers ask for the types that NVRTC documents for these names.
+            unsafe { library.get::<F>(name.as_bytes()) }
+                .map(|f| *f)
+                .map_err(|e| e.to_string())
+        }
+        type Version = unsafe extern "C" fn(*mut c_int, *mut c_int) -> Status;
+        type Count = unsafe extern "C" fn(*mut c_int) -> Status;
+        let (mut major, mut minor, mut count) = (0, 0, 0);
+        let version: Version = get(&library, "nvrtcVersion")?;
+        let number: Count = get(&library, "nvrtcGetNumSupportedArchs")?;
+        let list: Count = get(&library, "nvrtcGetSupportedArchs")?;
+        // SAFETY: all are locals; `targets` has room for as many as the library says.
+        let targets = unsafe {
+            if version(&mut major, &mut minor) != 0 || number(&mut count) != 0 {
+                return Err("it does not tell its version".into());
+            }
+            let mut targets = vec![0; usize::try_from(count).unwrap_or(0).max(1)];
+            if list(targets.as_mut_ptr()) != 0 {
+                return Err("it does not tell what it compiles for".into());
+            }
+            targets.sort_unstable();
+            targets
+        };
+        Ok(Nvrtc {
+            create: get(&library, "nvrtcCreateProgram")?,
+            destroy: get(&library, "nvrtcDestroyProgram")?,
+            compile: get(&library, "nvrtcCompileProgram")?,
+            log_size: get(&library, "nvrtcGetProgramLogSize")?,
+            log: get(&library, "nvrtcGetProgramLog")?,
+            ptx_size: get(&library, "nvrtcGetPTXSize")?,
+            ptx: get(&library, "nvrtcGetPTX")?,
+            cubin_size: get(&library, "nvrtcGetCUBINSize")?,
+            cubin: get(&library, "nvrtcGetCUBIN")?,
+            words: get(&library, "nvrtcGetErrorString")?,
+            version: (major, minor),
+            targets,
+            _library: library,
+        })
+    }
+
+    /// Its version, as `12.9`.
+    pub(super) fn version(&self) -> String {
+        format!("{}.{}", self.version.0, self.version.1)
+    }
+
+    /// What to compile for so that it runs on a device of that capability: its own machine code (`sm_90`), or, for a
+    /// device newer than the compiler, the newest PTX that the compiler knows (`compute_90`).
+    pub(super) fn target(&self, (major, minor): (u32, u32)) -> String {
+        let wanted = c_int::try_from(major.saturating_mul(10).saturating_add(minor));
+        let wanted = wanted.unwrap_or(c_int::MAX);
+        if self.targets.contains(&wanted) {
+            return format!("sm_{wanted}");
+        }
+        let older = self.targets.iter().rev().find(|t| **t <= wanted);
+        format!("compute_{}", older.copied().unwrap_or(wanted))
+    }
+
+    /// Machine code for a target `sm_…`, PTX for `compute_…`.
+    ///
+    /// # Errors
+    /// `Internal` with the compiler's messages.
+    pub(super) fn compile(&self, source: &str, name: &str, target: &str) -> Result<Vec<u8>> {
+        let c = |s: &str| {
+            CString::new(s).map_err(|_| Error::internal("a kernel's source holds a zero"))
+        };
+        let (source, c_name) = (c(source)?, c(name)?);
+        let options = [
+            c(&format!("--gpu-architecture={target}"))?,
+            c("--std=c++17")?,
+        ];
+        let options: Vec<*const c_char> = options.iter().map(|o| o.as_ptr()).collect();
+        let mut program: Program = ptr::null_mut();
+        // SAFETY: the texts end with zeros and outlive the calls; sizes are what the library said; the program is
+        // destroyed once.
+        unsafe {
+            let made = (self.create)(
+                &mut program,
+                source.as_ptr(),
+                c_name.as_ptr(),
+                0,
+                ptr::null(),
+                ptr::null(),
+            );
+            self.checked("nvrtcCreateProgram", made)?;
+            let status = (self.compile)(program, options.len() as c_int, options.as_ptr());
+            let image = match status {
+                0 if target.starts_with("sm_") => self.text(program, self.cubin_size, self.cubin),
+                0 => self.text(program, self.ptx_size, self.ptx),
+                _ => {
+                    let log = self
+                        .text(program, self.log_size, self.log)
+                        .unwrap_or_default();
+                    let log = String::from_utf8_lossy(&log)
+                        .trim_end_matches('\0')
+                        .to_string();
+                    Err(Error::internal(format!(
+                        "compiling {name} for {target} failed:\n{log}"
+                    )))
+                }
+            };
+            (self.destroy)(&mut program);
+            image
+        }
+    }
+
+    /// A text of a program: its size and then its bytes.
+    ///
+    /// # Safety
+    /// The program is live and both functions are a pair of the library's.
+    unsafe fn text(
+        &self,
+        program: Program,
+        size: unsafe extern "C" fn(Program, *mut usize) -> Status,
+        bytes: unsafe extern "C" fn(Program, *mut c_char) -> Status,
+    ) -> Result<Vec<u8>> {
+        let mut length = 0;
+        // SAFETY: the caller's; the buffer has the size that the library asked for.
+        unsafe {
+            self.checked("nvrtc: size", size(program, &mut length))?;
+            let mut out = vec![0u8; length];
+            self.checked("nvrtc: text", bytes(program, out.as_mut_ptr().cast()))?;
+            Ok(out)
+        }
+    }
+
+    fn checked(&self, call: &str, status: Status) -> Result<()> {
+        if status == 0 {
+            return Ok(());
+        }
+        // SAFETY: the library gives a static text for every number.
+        let words = unsafe { CStr::from_ptr((self.words)(status)) };
+        Err(Error::internal(format!(
+            "{call} failed: {}",
+            words.to_string_lossy()
+        )))
+    }
+}

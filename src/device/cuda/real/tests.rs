@@ -1,0 +1,89 @@
+//! The real driver on a real GPU (ignored where there is none), and its compiler, which needs no GPU.
+
+use super::*;
+
+const SCALE: &str = r#"
+struct Affine { double factor; long long offset; };
+extern "C" __global__ void scale(float* out, const float* in, long long n, float by, Affine a) {
+    for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x)
+        out[i] = in[i] * by * (float)a.factor + (float)a.offset;
+}
+"#;
+
+fn affine(factor: f64, offset: i64) -> Arg {
+    let mut bytes = factor.to_ne_bytes().to_vec();
+    bytes.extend(offset.to_ne_bytes());
+    Arg::Bytes(bytes.into())
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn gpu_copies_launches_and_calls_back() {
+    let real = Real::open().unwrap();
+    println!("{:?}", real.devices());
+    let n = 1_000_003usize;
+    let bytes = 4 * n;
+    let (compute, copies) = (real.stream(0).unwrap(), real.stream(0).unwrap());
+    let (up, done) = (real.event(0).unwrap(), real.event(0).unwrap());
+    let host = real.allocate_pinned(0, bytes).unwrap();
+    let (a, b) = (
+        real.allocate(0, bytes).unwrap(),
+        real.allocate(0, bytes).unwrap(),
+    );
+    let image = real.compile(0, SCALE, "scale.cu").unwrap();
+    let module = real.load(0, &image).unwrap();
+    let scale = real.function(module, "scale").unwrap();
+    assert_eq!(
+        real.function(module, "nope").unwrap_err().code(),
+        Code::NotFound
+    );
+    let (sent, arrived) = std::sync::mpsc::channel();
+    // SAFETY: pinned memory of n floats, written before and read after the stream has used it.
+    unsafe {
+        let values = std::slice::from_raw_parts_mut(host.as_ptr().cast::<f32>(), n);
+        for (i, v) in values.iter_mut().enumerate() {
+            *v = i as f32;
+        }
+        real.to_device(copies, a, host.as_ptr(), bytes).unwrap();
+        real.record(up, copies).unwrap();
+        real.wait(compute, up).unwrap();
+        let grid = Grid {
+            blocks: [264, 1, 1],
+            threads: [256, 1, 1],
+            shared: 0,
+        };
+        let args = [
+            Arg::Ptr(b),
+            Arg::Ptr(a),
+            Arg::I64(n as i64),
+            Arg::F32(2.0),
+            affine(0.5, 3),
+        ];
+        real.launch(compute, scale, &grid, &args).unwrap();
+        real.on_device(compute, a, b, bytes).unwrap();
+        real.fill(compute, a, 0, 8).unwrap();
+        real.record(done, compute).unwrap();
+        real.wait(copies, done).unwrap();
+        real.to_host(copies, host.as_ptr(), a, bytes).unwrap();
+        real.call_host(copies, Box::new(move |r| sent.send(r).unwrap()))
+            .unwrap();
+        arrived.recv().unwrap().unwrap();
+        assert!(real.is_over(done).unwrap());
+        let want = |i: usize| if i < 2 { 0.0 } else { i as f32 + 3.0 };
+        assert!(values.iter().enumerate().all(|(i, v)| *v == want(i)));
+        real.free(0, a).unwrap();
+        real.free(0, b).unwrap();
+        real.free_pinned(0, host).unwrap();
+    }
+    let e = real.allocate(0, 1 << 50).unwrap_err();
+    assert_eq!(e.code(), Code::ResourceExhausted);
+    assert!(e.message().contains("CUDA_ERROR_OUT_OF_MEMORY"), "{e}");
+    let e = real
+        .compile(
+            0,
+            "extern \"C\" __global__ void f() { nonsense; }",
+            "bad.cu",
+        )
+        .unwrap_err();
+    assert!(e.message().contains("nonsense"), "{e}");
+}
