@@ -11,6 +11,7 @@ mod model;
 mod towers;
 
 mod compare;
+mod devices;
 mod exchange;
 mod gradients;
 mod graphs;

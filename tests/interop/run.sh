@@ -37,6 +37,7 @@ compare "losses of a hundred steps" "$python" "$here/cifar10_losses.py"
 compare "file formats" "$python" "$here/formats.py"
 compare "random op calls" "$here/extra.sh" "${TENSORLOOM_SEED:-1}" 2
 compare "random graphs" "$here/random_graphs.sh" "${TENSORLOOM_SEED:-2}" 330
+compare "towers" "$python" "$here/towers.py" --check
 compare "SavedModels" "$python" "$here/saved_models.py" --check
 compare "frozen graphs" "$python" "$here/freeze.py"
 compare "random streams" "$here/streams.sh" "${TENSORLOOM_SEED:-2}"
