@@ -67,8 +67,9 @@ pub(super) struct Args {
     /// Write the summary of each K-th step
     #[arg(long, value_name = "K", default_value_t = 100, requires = "summaries", value_parser = clap::value_parser!(u64).range(1..), help_heading = "What is written")]
     summary_every: u64,
-    /// Write when and where each node ran, for Perfetto or chrome://tracing
-    #[arg(long, value_name = "FILE.json", help_heading = "What is written")]
+    /// Write when and where each node ran, for Perfetto or chrome://tracing; as TensorFlow's RunMetadata of the last step if
+    /// the name ends in .pb
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
     trace: Option<PathBuf>,
     /// Print one JSON document a line
     #[arg(long)]
@@ -87,6 +88,7 @@ struct Beside {
     saver: Option<Saver>,
     summary: Option<(FileWriter, Endpoint, Option<Endpoint>)>,
     trace: ChromeTrace,
+    metadata: RunMetadata,
     begun: Instant,
     untraced: usize,
 }
@@ -118,7 +120,11 @@ impl Args {
             progress(|| format!("saved {}", saved.display()));
         }
         if let Some(path) = &self.trace {
-            write_atomic(path, beside.trace.to_json().as_bytes())?;
+            let bytes = match path.extension().is_some_and(|e| e == "pb") {
+                true => beside.metadata.to_pb(),
+                false => beside.trace.to_json().into_bytes(),
+            };
+            write_atomic(path, &bytes)?;
             if beside.untraced > 0 {
                 complain(&format!(
                     "warning: the trace holds the first {} nodes, not the {} after them",
@@ -169,7 +175,7 @@ impl Args {
                 let merged = values.pop();
                 self.write_summary(program, beside, step, merged)?;
             }
-            beside.keep_trace(step, &metadata);
+            beside.keep_trace(step, metadata);
             if step.is_multiple_of(self.every) {
                 self.print(program, step, &values, out)?;
                 printed = step;
@@ -232,6 +238,7 @@ impl Args {
             saver,
             summary,
             trace: ChromeTrace::default(),
+            metadata: RunMetadata::default(),
             begun: Instant::now(),
             untraced: 0,
         })
@@ -256,7 +263,7 @@ impl Args {
 }
 
 impl Beside {
-    fn keep_trace(&mut self, step: u64, metadata: &RunMetadata) {
+    fn keep_trace(&mut self, step: u64, metadata: RunMetadata) {
         let room = MOST_TRACED.saturating_sub(self.trace.len());
         let kept = metadata.nodes.len().min(room);
         self.untraced += metadata.nodes.len() - kept;
@@ -264,6 +271,9 @@ impl Beside {
             b.saturating_duration_since(self.begun)
         });
         self.trace.add(step, offset, &metadata.nodes[..kept]);
+        if !metadata.nodes.is_empty() {
+            self.metadata = metadata;
+        }
     }
 }
 

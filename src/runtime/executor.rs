@@ -2,7 +2,7 @@
 
 use super::frames::{Frame, Ready, States, reset_states};
 use super::plan::{Action, Executable};
-use super::trace::Trace;
+use super::trace::{Started, Trace, Waited};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::{AsyncCall, OpContext, Step, Value};
@@ -135,6 +135,7 @@ impl Run {
         match guest {
             Some(_guest) => run.work(ready, pool),
             None => {
+                run.note_ready(&ready);
                 for node in ready {
                     run.spawn(node, pool);
                 }
@@ -248,6 +249,7 @@ impl Run {
         local: &mut Vec<Ready>,
         pool: &crate::device::cpu::ThreadPool,
     ) {
+        self.note_ready(ready);
         let mut long = None;
         for next in ready.drain(..).rev() {
             if self.is_long(next.node) {
@@ -286,7 +288,7 @@ impl Run {
             let mut s = self.states(place)[n.slot as usize].lock();
             (std::mem::take(&mut s.inputs), s.dead, s.winner)
         };
-        let started = self.trace.as_ref().map(|_| Instant::now());
+        let started = self.trace.as_ref().map(|t| t.started());
         if dead && !matches!(n.action, Action::ControlTrigger) {
             let nothing = std::iter::repeat_n(None, n.outputs.len()).collect();
             self.finish_node(this, nothing, ready, true);
@@ -335,23 +337,40 @@ impl Run {
                 Err(e) => Err(e),
                 Ok(()) => {
                     let values = inputs.into_iter().flatten().collect();
-                    match self.begin(this, kernel.clone(), values, started) {
+                    match self.begin(this, kernel.clone(), values, started.clone()) {
                         Some(r) => r,
                         None => return false,
                     }
                 }
             },
         };
-        self.record(node, started, &outcome);
+        self.record(this, started, None, &outcome);
         self.complete(this, outcome, ready);
         true
     }
 
-    /// Notes what a node cost that started then.
-    fn record(&self, node: u32, started: Option<Instant>, outcome: &Result<Outputs>) {
-        if let (Some(trace), Some(t)) = (&self.trace, started) {
-            let outputs = outcome.iter().flatten().flatten();
-            trace.record(&self.plan.nodes[node as usize].info, t, outputs);
+    /// The time, when a trace wants it.
+    fn now(&self) -> Option<Instant> {
+        self.trace.as_ref().map(|_| Instant::now())
+    }
+
+    /// Notes that these nodes are ready now.
+    fn note_ready(&self, ready: &[Ready]) {
+        if let Some(trace) = &self.trace {
+            trace.scheduled(ready);
+        }
+    }
+
+    /// Notes what a node cost that started then, and may have waited.
+    fn record(
+        &self,
+        this: &Ready,
+        started: Option<Started>,
+        wait: Option<Waited>,
+        outcome: &Result<Outputs>,
+    ) {
+        if let (Some(trace), Some(started)) = (&self.trace, started) {
+            trace.record(this, started, wait, outcome);
         }
     }
 
@@ -377,12 +396,13 @@ impl Run {
         this: &Ready,
         kernel: Arc<dyn crate::kernel::AsyncKernel>,
         inputs: SmallVec<[Value; 4]>,
-        started: Option<Instant>,
+        started: Option<Started>,
     ) -> Option<Result<Outputs>> {
         enum Slot {
             Starting,
             Done(Result<Vec<Value>>),
-            Left,
+            /// Left to itself, then.
+            Left(Option<Instant>),
         }
         let slot = Arc::new(Mutex::new(Slot::Starting));
         let n = &self.plan.nodes[this.node as usize];
@@ -390,17 +410,21 @@ impl Run {
         let node = this.node;
         let done = Box::new(move |result: Result<Vec<Value>>| {
             let mut s = theirs.lock();
-            if matches!(*s, Slot::Starting) {
+            let Slot::Left(left) = *s else {
                 *s = Slot::Done(result);
                 return;
-            }
+            };
             drop(s);
+            let wait = left.zip(run.now());
             let pool = run.plan.nodes[node as usize].env.pool.clone();
             let target = pool.clone();
             target.spawn(Box::new(move || {
                 let mut ready = Vec::new();
                 let outcome = run.checked(node, result);
-                run.record(node, started, &outcome);
+                let wait = wait
+                    .zip(run.now())
+                    .map(|((left, back), on)| (left, back, on));
+                run.record(&this, started, wait, &outcome);
                 run.complete(&this, outcome, &mut ready);
                 run.release_after(ready, &pool);
             }));
@@ -413,7 +437,7 @@ impl Run {
             done,
         ));
         let mut s = slot.lock();
-        match std::mem::replace(&mut *s, Slot::Left) {
+        match std::mem::replace(&mut *s, Slot::Left(self.now())) {
             Slot::Done(r) => Some(self.checked(node, r)),
             _ => None,
         }

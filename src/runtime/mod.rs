@@ -1,5 +1,6 @@
 //! Running graphs: kernels for nodes, compiling, executing, sessions.
 
+mod chrome_trace;
 mod devices;
 mod executor;
 mod frames;
@@ -10,15 +11,18 @@ mod loop_tests;
 mod loops;
 mod plan;
 mod prune;
+mod run_metadata;
 mod session;
 mod simplify;
 mod single;
 mod targets;
 mod trace;
 
+pub use chrome_trace::ChromeTrace;
 pub use kernels::find_kernel;
 pub use prune::RunSignature;
-pub use session::{Callable, RunMetadata, RunOptions, Session, SessionOptions};
+pub use run_metadata::{DeviceMemory, RunMetadata};
+pub use session::{Callable, RunOptions, Session, SessionOptions};
 pub use single::{SingleOp, run_op};
 pub use targets::{AsEndpoint, AsNode, IntoFeeds, IntoFetches, IntoTargets};
-pub use trace::{ChromeTrace, NodeStats, Trace};
+pub use trace::{NodeStats, OutputStats, Wait};

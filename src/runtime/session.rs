@@ -5,8 +5,9 @@ use super::executor::{Caller, Run, Waiting};
 use super::functions::Calls;
 use super::plan::{Executable, KernelCache, compile};
 use super::prune::RunSignature;
+use super::run_metadata::RunMetadata;
 use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
-use super::trace::{NodeStats, Trace};
+use super::trace::Trace;
 use crate::device::cpu::ThreadPool;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -18,7 +19,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a session runs its graph.
 #[derive(Clone, Debug)]
@@ -54,15 +55,6 @@ pub struct RunOptions {
     pub timeout: Option<Duration>,
     /// Whether to record what each node cost.
     pub trace: bool,
-}
-
-/// What a run tells besides its results.
-#[derive(Clone, Debug, Default)]
-pub struct RunMetadata {
-    /// What each node cost, when it was asked for.
-    pub nodes: Vec<NodeStats>,
-    /// When their times began, when it was asked for.
-    pub begin: Option<Instant>,
 }
 
 /// A graph under execution. Cheap to clone; clones share everything. Runs may overlap.
@@ -298,8 +290,9 @@ impl Session {
         let run = Run::start(plan, step, feeds, &self.0.pool, trace.clone(), caller)?;
         let fetched = run.wait(options.timeout, self)?;
         let metadata = trace.map(|t| RunMetadata {
-            nodes: t.nodes(),
-            begin: Some(t.begin()),
+            nodes: t.nodes(plan),
+            begin: Some(t.begin().0),
+            begun_at: Some(t.begin().1),
         });
         Ok((fetched, metadata.unwrap_or_default()))
     }

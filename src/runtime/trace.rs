@@ -1,19 +1,20 @@
-//! What each node of a step cost, and the same as a file that trace viewers show.
+//! What is recorded of a traced step: when each node was ready, ran and waited, where, and what it gave.
 
-use crate::kernel::{NodeInfo, Value};
+use super::executor::Outputs;
+use super::frames::Ready;
+use super::plan::{Edge, Executable};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::kernel::Value;
+use crate::shape::Shape;
+use crate::tensor::pool_stats;
 use parking_lot::Mutex;
-use serde_json::json;
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-/// Times of the nodes of one or more steps.
-pub struct Trace {
-    begin: Instant,
-    nodes: Mutex<Vec<NodeStats>>,
-}
-
-/// One execution of a node.
-#[derive(Clone, Debug, PartialEq)]
+/// One execution of a node. Times are since the trace began.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeStats {
     /// The node's name.
     pub name: String,
@@ -21,158 +22,311 @@ pub struct NodeStats {
     pub op: String,
     /// Its device.
     pub device: String,
-    /// When it started, since the trace began.
+    /// Where its inputs come from, as GraphDefs write it: `x`, `split:1`, `^init`; the last of a Merge is last.
+    pub inputs: Vec<String>,
+    /// When all that it needs was there.
+    pub scheduled: Duration,
+    /// When a thread took it up.
     pub start: Duration,
-    /// How long it took.
+    /// How long it took from then on, with what it waited.
     pub duration: Duration,
-    /// The name of the thread.
+    /// The name of the thread that took it up.
     pub thread: String,
-    /// The size of its outputs in bytes, as far as they are values.
+    /// The part of the duration in which an asynchronous kernel only waited.
+    pub wait: Option<Wait>,
+    /// Its outputs in order; nothing for dead ones and for references.
+    pub outputs: Vec<Option<OutputStats>>,
+    /// The bytes of tensors that lived when it ended, in the memory that its device takes tensors from.
+    pub memory_in_use: u64,
+}
+
+/// How long an asynchronous kernel waited for others. Times are since the trace began.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wait {
+    /// When its thread left it.
+    pub from: Duration,
+    /// When what it waited for was there.
+    pub until: Duration,
+    /// When a thread went on with it.
+    pub resumed: Duration,
+    /// The name of that thread.
+    pub thread: String,
+}
+
+/// A tensor that a node gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputStats {
+    /// The type of its elements.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Shape,
+    /// Its size.
     pub bytes: u64,
+}
+
+impl NodeStats {
+    /// The size of its outputs in bytes, as far as they are values.
+    pub fn bytes(&self) -> u64 {
+        self.outputs.iter().flatten().map(|o| o.bytes).sum()
+    }
+    /// When it ended.
+    pub fn end(&self) -> Duration {
+        self.start + self.duration
+    }
+}
+
+/// The record of one step.
+pub(super) struct Trace {
+    begin: Instant,
+    begun_at: SystemTime,
+    /// When nodes became ready that have not ended yet.
+    ready: Mutex<HashMap<(u32, usize), Instant>>,
+    records: Mutex<Vec<Record>>,
+}
+
+/// When and where a thread took a node up.
+#[derive(Clone)]
+pub(super) struct Started {
+    at: Instant,
+    thread: Arc<str>,
+}
+
+/// From when to when an asynchronous kernel waited, and when a thread went on with it.
+pub(super) type Waited = (Instant, Instant, Instant);
+
+struct Record {
+    node: u32,
+    scheduled: Instant,
+    started: Started,
+    wait: Option<(Waited, Arc<str>)>,
+    end: Instant,
+    outputs: Vec<Option<OutputStats>>,
+    memory_in_use: u64,
 }
 
 impl Trace {
     pub(super) fn new() -> Trace {
         Trace {
             begin: Instant::now(),
-            nodes: Mutex::new(Vec::new()),
+            begun_at: SystemTime::now(),
+            ready: Mutex::default(),
+            records: Mutex::default(),
         }
     }
-    pub(super) fn record<'a>(
+    /// When it began, by both clocks.
+    pub(super) fn begin(&self) -> (Instant, SystemTime) {
+        (self.begin, self.begun_at)
+    }
+    /// These nodes are ready now. What is told twice counts the first time.
+    pub(super) fn scheduled(&self, nodes: &[Ready]) {
+        let now = Instant::now();
+        let mut ready = self.ready.lock();
+        for n in nodes {
+            ready.entry(key(n)).or_insert(now);
+        }
+    }
+    /// This thread takes a node up.
+    pub(super) fn started(&self) -> Started {
+        Started {
+            at: Instant::now(),
+            thread: thread_name(),
+        }
+    }
+    /// A node has ended, on this thread.
+    pub(super) fn record(
         &self,
-        node: &NodeInfo,
-        start: Instant,
-        outputs: impl IntoIterator<Item = &'a Value>,
+        node: &Ready,
+        started: Started,
+        wait: Option<Waited>,
+        outcome: &Result<Outputs>,
     ) {
-        let duration = start.elapsed();
-        let bytes = outputs.into_iter().map(|v| match v {
-            Value::Tensor(t) => t.byte_size() as u64,
-            Value::Ref(_) => 0,
+        let outputs = outcome.iter().flatten().map(|v| match v {
+            Some(Value::Tensor(t)) => Some(OutputStats {
+                dtype: t.dtype(),
+                shape: t.shape().clone(),
+                bytes: t.byte_size() as u64,
+            }),
+            _ => None,
         });
-        let stats = NodeStats {
-            name: node.name.clone(),
-            op: node.op.clone(),
-            device: node.device.clone(),
-            start: start.duration_since(self.begin),
-            duration,
-            thread: std::thread::current()
-                .name()
-                .unwrap_or("caller")
-                .to_string(),
-            bytes: bytes.sum(),
+        let record = Record {
+            node: node.node,
+            scheduled: self.ready.lock().remove(&key(node)).unwrap_or(started.at),
+            started,
+            wait: wait.map(|w| (w, thread_name())),
+            end: Instant::now(),
+            outputs: outputs.collect(),
+            memory_in_use: pool_stats().in_use as u64,
         };
-        self.nodes.lock().push(stats);
+        self.records.lock().push(record);
     }
     /// What was recorded, in the order in which nodes ended.
-    pub fn nodes(&self) -> Vec<NodeStats> {
-        self.nodes.lock().clone()
-    }
-    /// When it began.
-    pub(super) fn begin(&self) -> Instant {
-        self.begin
+    pub(super) fn nodes(&self, plan: &Executable) -> Vec<NodeStats> {
+        let inputs = inputs(plan);
+        let since = |t: Instant| t.saturating_duration_since(self.begin);
+        let records = self.records.lock();
+        let stats = records.iter().map(|r| {
+            let info = &plan.nodes[r.node as usize].info;
+            NodeStats {
+                name: info.name.clone(),
+                op: info.op.clone(),
+                device: info.device.clone(),
+                inputs: inputs[r.node as usize].clone(),
+                scheduled: since(r.scheduled),
+                start: since(r.started.at),
+                duration: r.end.saturating_duration_since(r.started.at),
+                thread: r.started.thread.to_string(),
+                wait: r
+                    .wait
+                    .as_ref()
+                    .map(|((from, until, resumed), thread)| Wait {
+                        from: since(*from),
+                        until: since(*until),
+                        resumed: since(*resumed),
+                        thread: thread.to_string(),
+                    }),
+                outputs: r.outputs.clone(),
+                memory_in_use: r.memory_in_use,
+            }
+        });
+        stats.collect()
     }
 }
 
-/// Traced nodes in Chrome's trace event format, which Perfetto and `chrome://tracing` show: devices as processes,
-/// threads as threads, times in microseconds, and the op, the step and the bytes as arguments.
-///
-/// ```
-/// use tensorloom::runtime::{ChromeTrace, NodeStats};
-/// use std::time::Duration;
-/// let mut trace = ChromeTrace::default();
-/// trace.add(1, Duration::ZERO, &[NodeStats {
-///     name: "logits/MatMul".into(),
-///     op: "MatMul".into(),
-///     device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
-///     start: Duration::from_micros(5),
-///     duration: Duration::from_micros(120),
-///     thread: "worker-0".into(),
-///     bytes: 5120,
-/// }]);
-/// assert!(trace.to_json().contains("\"dur\":120.0"));
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct ChromeTrace {
-    events: Vec<serde_json::Value>,
-    /// Devices by name, with the threads seen on each.
-    devices: BTreeMap<String, (usize, BTreeMap<String, usize>)>,
+/// A node in its iteration, which lives as long as the node is ready.
+fn key(n: &Ready) -> (u32, usize) {
+    let place = n.place.as_ref().map_or(0, |i| Arc::as_ptr(i) as usize);
+    (n.node, place)
 }
 
-impl ChromeTrace {
-    /// Adds the nodes of a step that began at `offset`.
-    pub fn add(&mut self, step: u64, offset: Duration, nodes: &[NodeStats]) {
-        let micros = |d: Duration| d.as_nanos() as f64 / 1e3;
-        for n in nodes {
-            let next = self.devices.len() + 1;
-            let (pid, threads) = self
-                .devices
-                .entry(n.device.clone())
-                .or_insert_with(|| (next, BTreeMap::new()));
-            let next = threads.len() + 1;
-            let tid = *threads.entry(n.thread.clone()).or_insert(next);
-            self.events.push(json!({
-                "ph": "X", "cat": "op", "name": n.op, "pid": *pid, "tid": tid,
-                "ts": micros(offset + n.start), "dur": micros(n.duration),
-                "args": {"node": n.name, "op": n.op, "step": step, "bytes": n.bytes},
-            }));
-        }
-    }
-    /// The number of nodes.
-    pub fn len(&self) -> usize {
-        self.events.len()
-    }
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
-    }
-    /// The file's content.
-    pub fn to_json(&self) -> String {
-        let mut events = Vec::new();
-        for (device, (pid, threads)) in &self.devices {
-            events.push(json!({
-                "ph": "M", "name": "process_name", "pid": pid, "args": {"name": device},
-            }));
-            for (thread, tid) in threads {
-                events.push(json!({
-                    "ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": {"name": thread},
-                }));
+fn thread_name() -> Arc<str> {
+    std::thread::current().name().unwrap_or("caller").into()
+}
+
+/// The inputs of each node by name, data before control.
+fn inputs(plan: &Executable) -> Vec<Vec<String>> {
+    let mut data: Vec<Vec<(u32, String)>> = vec![Vec::new(); plan.nodes.len()];
+    let mut controls: Vec<Vec<String>> = vec![Vec::new(); plan.nodes.len()];
+    let mut add = |edges: &[Edge], name: &str| {
+        for edge in edges {
+            if let Edge::Node { node, input } = edge {
+                data[*node as usize].push((*input, name.to_string()));
             }
         }
-        events.extend(self.events.iter().cloned());
-        json!({"displayTimeUnit": "ms", "traceEvents": events}).to_string()
+    };
+    for (edges, (name, _)) in plan.feeds.iter().zip(&plan.feed_types) {
+        add(edges, name.strip_suffix(":0").unwrap_or(name));
     }
+    for n in &plan.nodes {
+        for (port, edges) in n.outputs.iter().enumerate() {
+            match port {
+                0 => add(edges, &n.info.name),
+                _ => add(edges, &format!("{}:{port}", n.info.name)),
+            }
+        }
+        for target in &n.control_outputs {
+            controls[*target as usize].push(format!("^{}", n.info.name));
+        }
+    }
+    let mut all = Vec::with_capacity(data.len());
+    for (mut data, controls) in data.into_iter().zip(controls) {
+        data.sort();
+        let names = data.into_iter().map(|(_, name)| name);
+        all.push(names.chain(controls).collect());
+    }
+    all
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::graph::Graph;
+    use crate::resource::Queue;
+    use crate::runtime::{NodeStats, RunOptions, Session};
+    use crate::{DType, Tensor, WhileOptions};
+    use std::time::Duration;
+
+    fn traced(g: &Graph, fetch: &str, feeds: &[(&str, Tensor)]) -> Vec<NodeStats> {
+        let options = RunOptions {
+            trace: true,
+            ..RunOptions::default()
+        };
+        let session = Session::new(g).unwrap();
+        let run = session.run_with(feeds, [fetch], (), &options);
+        run.unwrap().1.nodes
+    }
 
     #[test]
-    fn devices_are_processes_and_threads_threads() {
-        let node = |device: &str, thread: &str, start: u64| NodeStats {
-            name: "n".into(),
-            op: "Add".into(),
-            device: device.into(),
-            start: Duration::from_nanos(start),
-            duration: Duration::from_nanos(1500),
-            thread: thread.into(),
-            bytes: 8,
+    fn nodes_are_ready_before_they_run_and_after_their_inputs() {
+        let g = Graph::new();
+        let x = g.placeholder("x", DType::F32, [None]);
+        let y = x.exp() + x.sqrt();
+        let nodes = traced(&g, &y.name(), &[("x:0", Tensor::from([1.0f32, 4.0]))]);
+        let find = |op: &str| nodes.iter().find(|n| n.op == op).unwrap();
+        let (exp, add) = (find("Exp"), find("AddV2"));
+        assert_eq!(exp.inputs, ["x"]);
+        assert_eq!(add.inputs, ["Exp", "Sqrt"]);
+        assert_eq!(add.bytes(), 8);
+        let out = add.outputs[0].as_ref().unwrap();
+        assert_eq!((out.dtype, out.shape.dims()), (DType::F32, &[2][..]));
+        for n in &nodes {
+            assert!(n.scheduled <= n.start, "{n:?}");
+            assert_eq!(n.wait, None);
+        }
+        assert!(exp.scheduled > Duration::ZERO);
+        assert!(find("Sqrt").end().max(exp.end()) <= add.scheduled);
+        assert!(add.memory_in_use >= 8);
+    }
+
+    #[test]
+    fn each_iteration_counts() {
+        let g = Graph::new();
+        let s = g.root();
+        let [i] = s.while_loop(
+            |s, [i]| s.less(i, 3i32),
+            |_, [i]| [i + 1i32],
+            [s.constant(0i32)],
+            &WhileOptions::default(),
+        );
+        let nodes = traced(&g, &i.name(), &[]);
+        assert_eq!(nodes.iter().filter(|n| n.op == "AddV2").count(), 3);
+        assert_eq!(nodes.iter().filter(|n| n.op == "Merge").count(), 4);
+    }
+
+    #[test]
+    fn what_waits_says_so() {
+        let g = Graph::new();
+        let q = g.root().fifo_queue(&crate::ops::queue::QueueOptions {
+            dtypes: vec![DType::I32],
+            shapes: vec![crate::PartialShape::scalar()],
+            ..Default::default()
+        });
+        let put = q.enqueue(&[g.root().constant(1i32)]).name();
+        let got = q.dequeue()[0].name();
+        let session = Session::new(&g).unwrap();
+        let options = RunOptions {
+            trace: true,
+            ..RunOptions::default()
         };
-        let mut trace = ChromeTrace::default();
-        assert!(trace.is_empty());
-        let first = [node("cpu:0", "a", 100), node("cpu:1", "a", 200)];
-        trace.add(1, Duration::from_micros(1), &first);
-        trace.add(2, Duration::from_micros(50), &[node("cpu:0", "b", 0)]);
-        assert_eq!(trace.len(), 3);
-        let v: serde_json::Value = serde_json::from_str(&trace.to_json()).unwrap();
-        let events = v["traceEvents"].as_array().unwrap();
-        let spans: Vec<_> = events.iter().filter(|e| e["ph"] == "X").collect();
-        assert_eq!(events.len() - spans.len(), 5);
-        assert_eq!(spans[0]["ts"], 1.1);
-        assert_eq!(spans[0]["dur"], 1.5);
-        assert_eq!(spans[2]["args"]["step"], 2);
-        assert_ne!(spans[0]["pid"], spans[1]["pid"]);
-        assert_eq!(spans[0]["pid"], spans[2]["pid"]);
-        assert_ne!(spans[0]["tid"], spans[2]["tid"]);
+        let pause = Duration::from_millis(100);
+        let metadata = std::thread::scope(|s| {
+            let waits = s.spawn(|| session.run_with((), [got.as_str()], (), &options));
+            let waiting = || {
+                session
+                    .resources()
+                    .all::<Queue>()
+                    .iter()
+                    .any(|q| q.2.waiting().1 > 0)
+            };
+            while !waiting() {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(pause);
+            session.run((), (), put.as_str()).unwrap();
+            waits.join().unwrap().unwrap().1
+        });
+        let n = metadata.nodes.iter().find(|n| n.op == "QueueDequeueV2");
+        let (n, w) = (n.unwrap(), n.unwrap().wait.as_ref().unwrap());
+        assert!(n.start <= w.from && w.from <= w.until && w.until <= w.resumed);
+        assert!(w.resumed <= n.end());
+        assert!(w.until > w.from, "{n:?}");
     }
 }

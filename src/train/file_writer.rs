@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::io::EventWriter;
 use crate::proto::session_log::SessionStatus;
+use crate::runtime::RunMetadata;
 use std::path::{Path, PathBuf};
 
 /// Writes an event file that TensorBoard shows (TensorFlow's `tf.summary.FileWriter`).
@@ -52,6 +53,13 @@ impl FileWriter {
         step: i64,
     ) -> Result<()> {
         self.0.add_session_log(status, checkpoint, step)
+    }
+    /// Adds what a traced run tells, under a tag that no other has (`step099`, say).
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a tag that was used; an earlier error of writing.
+    pub fn add_run_metadata(&self, metadata: &RunMetadata, tag: &str, step: i64) -> Result<()> {
+        self.0.add_run_metadata(metadata.to_pb(), tag, step)
     }
     /// Writes out everything that was added.
     ///
