@@ -120,6 +120,7 @@ fn gradients_of_towers(n: usize) {
     let in_one = session.run(feed(&whole, 0, IMAGES), in_one, ()).unwrap();
     let micro = |i: usize| session.run(feed(&small, i * share, share), one_by_one.clone(), ());
     let micros: Vec<Vec<Tensor>> = (0..n).map(|i| micro(i).unwrap()).collect();
+    let mut worst = 0.0f32;
     for (mean, reduction) in averaged.chunks(names.len()).zip(REDUCTIONS) {
         assert_eq!(mean.len(), names.len());
         for (v, name) in names.iter().enumerate() {
@@ -144,8 +145,12 @@ fn gradients_of_towers(n: usize) {
                 .fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
             assert!(off <= 1e-5 * greatest, "{title}: {off} of {greatest}");
             assert!(greatest > 0.0, "{title}: nothing to compare");
+            worst = worst.max(off / greatest);
         }
     }
+    println!(
+        "{n} towers: the same bits as one by one; differs from one batch by at most {worst:e}"
+    );
 }
 
 #[test]

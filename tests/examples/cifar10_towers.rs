@@ -209,3 +209,35 @@ fn towers_on_cpu_devices_train_as_towers_by_soft_placement() {
     }
     assert!(on_cpus == trained("--device-type=gpu").0);
 }
+
+#[test]
+fn towers_learn_what_can_be_learnt_in_four_steps() {
+    for kind in ["gpu", "cpu"] {
+        let dir = TempDir::new(&format!("learn-{kind}"));
+        // One image in each file, all of the same class.
+        write_files(dir.path(), 1);
+        let kind = format!("--device-type={kind}");
+        let options = [
+            "--num-gpus=2",
+            "--batch-size=2",
+            "--min-queue=4",
+            "--max-steps=4",
+            "--log-frequency=1",
+            "--deterministic",
+            &kind,
+        ];
+        let ended = run(dir.path(), "cifar10_multi_gpu_train", &options);
+        let printed = |step: u32| -> f32 {
+            let (_, rest) = ended
+                .ok()
+                .split_once(&format!("step {step}, loss = "))
+                .unwrap();
+            rest.split(' ').next().unwrap().parse().unwrap()
+        };
+        // Weight decay alone is 2.38.
+        assert!(printed(0) > 4.5 && printed(3) < 2.5, "{ended:?}");
+        let eval = ["--run-once", "--batch-size=1", "--num-examples=1"];
+        let out = run(dir.path(), "cifar10_eval", &eval);
+        assert!(out.ok().contains("precision @ 1 = 1.000"), "{out:?}");
+    }
+}
