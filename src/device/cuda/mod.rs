@@ -1,13 +1,17 @@
 //! CUDA devices: what a driver must offer, one GPU with its memory, kernels and copies, and tensors in its memory.
 
+mod discover;
 mod driver;
 #[cfg(test)]
 pub(crate) mod fake;
 mod gpu;
 mod memory;
+#[cfg(feature = "cuda")]
+mod real;
 mod tensor;
 mod transfer;
 
+pub use discover::{Gpus, discover};
 pub use driver::{
     Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, HostCall, ModuleId, StreamId,
 };

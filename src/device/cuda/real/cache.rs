@@ -1,7 +1,8 @@
 //! Compiled kernels on disk, so that a program compiles them once on a machine and not once in each run.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A name for what is made from these texts: a 128-bit FNV-1a hash of them, with their lengths.
 pub(super) fn key(parts: &[&str]) -> String {
@@ -32,20 +33,31 @@ fn folder() -> Option<PathBuf> {
 
 /// The image of that key; `None` when there is none or it was damaged.
 pub(super) fn read(key: &str) -> Option<Vec<u8>> {
-    let mut bytes = fs::read(folder()?.join(key)).ok()?;
+    read_in(&folder()?, key)
+}
+
+/// Keeps an image, whole or not at all. A disk that refuses it only costs time later.
+pub(super) fn write(key: &str, image: &[u8]) {
+    if let Some(folder) = folder() {
+        write_in(&folder, key, image);
+    }
+}
+
+fn read_in(folder: &Path, key: &str) -> Option<Vec<u8>> {
+    let mut bytes = fs::read(folder.join(key)).ok()?;
     let end = bytes.len().checked_sub(4)?;
     let sum = u32::from_le_bytes(bytes[end..].try_into().ok()?);
     bytes.truncate(end);
     (crc32c::crc32c(&bytes) == sum).then_some(bytes)
 }
 
-/// Keeps an image, whole or not at all. A disk that refuses it only costs time later.
-pub(super) fn write(key: &str, image: &[u8]) {
-    let Some(folder) = folder() else { return };
-    if fs::create_dir_all(&folder).is_err() {
+fn write_in(folder: &Path, key: &str, image: &[u8]) {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    if fs::create_dir_all(folder).is_err() {
         return;
     }
-    let temp = folder.join(format!("{key}.{}", std::process::id()));
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let temp = folder.join(format!("{key}.{}.{number}", std::process::id()));
     let mut bytes = image.to_vec();
     bytes.extend(crc32c::crc32c(image).to_le_bytes());
     let kept = fs::write(&temp, bytes).and_then(|()| fs::rename(&temp, folder.join(key)));
@@ -63,5 +75,27 @@ mod tests {
         assert_eq!(key(&["a", "b"]), key(&["a", "b"]));
         assert_ne!(key(&["a", "b"]), key(&["ab", ""]));
         assert_ne!(key(&["a"]), key(&["b"]));
+    }
+
+    #[test]
+    fn what_was_damaged_is_not_read() {
+        let folder =
+            std::env::temp_dir().join(format!("tensorloom-kernels-{}", std::process::id()));
+        assert_eq!(read_in(&folder, "k"), None);
+        write_in(&folder, "k", b"an image");
+        assert_eq!(read_in(&folder, "k").unwrap(), b"an image");
+        let whole = fs::read(folder.join("k")).unwrap();
+        for at in 0..whole.len() {
+            let mut bad = whole.clone();
+            bad[at] ^= 1;
+            fs::write(folder.join("k"), bad).unwrap();
+            assert_eq!(read_in(&folder, "k"), None);
+            fs::write(folder.join("k"), &whole[..at]).unwrap();
+            assert_eq!(read_in(&folder, "k"), None);
+        }
+        write_in(&folder, "k", b"another");
+        assert_eq!(read_in(&folder, "k").unwrap(), b"another");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Error, Result};
 use cudarc::driver::sys;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int, c_uint};
 
 /// All functions that this crate calls. The bindings look each up at its first call and panic when it is missing.
 const FUNCTIONS: &[&str] = &[
@@ -14,9 +14,11 @@ const FUNCTIONS: &[&str] = &[
     "cuDeviceGetPCIBusId",
     "cuDevicePrimaryCtxRetain",
     "cuDeviceTotalMem_v2",
+    "cuDriverGetVersion",
     "cuEventCreate",
     "cuEventQuery",
     "cuEventRecord",
+    "cuFuncSetAttribute",
     "cuGetErrorName",
     "cuGetErrorString",
     "cuInit",
@@ -38,11 +40,13 @@ const FUNCTIONS: &[&str] = &[
     "cuStreamWaitEvent",
 ];
 
-/// Checks that the driver library is here and complete. Nothing else of the bindings may be touched before.
+/// Checks that the driver library is here and complete, and initializes it. Nothing else of the bindings may be
+/// touched before.
 ///
 /// # Errors
-/// What is missing.
+/// What is missing, or what the driver says.
 pub(super) fn check() -> std::result::Result<(), String> {
+    type Init = unsafe extern "C" fn(c_uint) -> c_int;
     // SAFETY: loading the driver's library runs its initializers, which are the vendor's and made for that.
     if !unsafe { sys::is_culib_present() } {
         return Err("the machine has no CUDA driver (libcuda.so.1 was not found)".into());
@@ -55,12 +59,23 @@ pub(super) fn check() -> std::result::Result<(), String> {
         // SAFETY: the symbol is only looked up, not called.
         .filter(|f| unsafe { library.get::<unsafe extern "C" fn()>(f.as_bytes()) }.is_err())
         .collect();
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(format!(
-            "the CUDA driver library lacks {}",
-            missing.join(", ")
-        )),
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(format!("the CUDA driver library lacks {missing}"));
+    }
+    // Called by its number, since what answers may not be NVIDIA's and give a code that the bindings do not know.
+    // SAFETY: the type is that which CUDA documents for the name.
+    let code = unsafe {
+        let init = library.get::<Init>(b"cuInit").map_err(|e| e.to_string())?;
+        init(0)
+    };
+    match code {
+        0 => Ok(()),
+        34 => Err("the CUDA driver library is a stub for linking (CUDA_ERROR_STUB_LIBRARY)".into()),
+        100 => Err("the CUDA driver finds no GPU (CUDA_ERROR_NO_DEVICE)".into()),
+        803 => Err("the CUDA driver library does not fit the kernel's driver (CUDA_ERROR_SYSTEM_DRIVER_MISMATCH)".into()),
+        999 => Err("cuInit failed: CUDA_ERROR_UNKNOWN".into()),
+        code => Err(format!("cuInit failed with error {code}")),
     }
 }
 

@@ -14,7 +14,6 @@ use nvrtc::Nvrtc;
 use parking_lot::RwLock;
 use std::ffi::{CString, c_char, c_void};
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 
 /// All GPUs that CUDA shows to this process. Contexts, streams, events and modules live as long as the process: the
 /// driver tears them down at its end, and their number is bounded by devices and kernels.
@@ -26,7 +25,7 @@ pub struct Real {
     events: Table<sys::CUevent>,
     modules: Table<sys::CUmodule>,
     functions: Table<sys::CUfunction>,
-    compiler: OnceLock<std::result::Result<Nvrtc, String>>,
+    compiler: Nvrtc,
 }
 
 /// A handle of CUDA's, which any thread may use.
@@ -62,15 +61,16 @@ impl Real {
     /// All GPUs.
     ///
     /// # Errors
-    /// Why there is none: no driver library, a library without the functions needed, what the driver says, or no device.
+    /// Why there is none: no driver library, a library without the functions needed, what the driver says, no device,
+    /// or no compiler for its kernels.
     pub fn open() -> std::result::Result<Real, String> {
         library::check()?;
         let say = |e: Error| e.message().to_string();
         // SAFETY: the library and all functions used here were found by `library::check`; each pointer is to a local
         // of the type that the function writes.
         unsafe {
-            checked("cuInit", sys::cuInit(0)).map_err(say)?;
-            let mut count = 0;
+            let (mut count, mut version) = (0, 0);
+            checked("cuDriverGetVersion", sys::cuDriverGetVersion(&mut version)).map_err(say)?;
             checked("cuDeviceGetCount", sys::cuDeviceGetCount(&mut count)).map_err(say)?;
             if count <= 0 {
                 return Err("the driver shows no CUDA device".into());
@@ -82,7 +82,7 @@ impl Real {
                 events: Table::new(),
                 modules: Table::new(),
                 functions: Table::new(),
-                compiler: OnceLock::new(),
+                compiler: Nvrtc::open(version / 1000)?,
             };
             for ordinal in 0..count {
                 let mut device = 0;
@@ -114,12 +114,6 @@ impl Real {
         let (device, raw) = self.streams.get(stream.0)?;
         self.enter(device)?;
         Ok(raw)
-    }
-
-    fn compiler(&self) -> Result<&Nvrtc> {
-        let made = self.compiler.get_or_init(Nvrtc::open);
-        made.as_ref()
-            .map_err(|why| Error::failed_precondition(why.clone()))
     }
 }
 
@@ -312,7 +306,7 @@ impl Driver for Real {
             .facts
             .get(device)
             .ok_or_else(|| Error::internal(format!("there is no GPU {device}")))?;
-        let compiler = self.compiler()?;
+        let compiler = &self.compiler;
         let target = compiler.target(facts.capability);
         let key = cache::key(&[source, &target, &compiler.version()]);
         if let Some(image) = cache::read(&key) {
@@ -357,8 +351,17 @@ impl Driver for Real {
         grid: &Grid,
         args: &[Arg],
     ) -> Result<()> {
+        /// What a kernel may have without asking.
+        const SHARED: u32 = 48 << 10;
         let (_, function) = self.functions.get(function.0)?;
         let stream = self.stream_of(stream)?;
+        if grid.shared > SHARED {
+            use sys::CUfunction_attribute_enum as A;
+            let most = A::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            // SAFETY: the handle is live.
+            let set = unsafe { sys::cuFuncSetAttribute(function, most, grid.shared as i32) };
+            checked("cuFuncSetAttribute", set)?;
+        }
         // Each argument at a multiple of 8, which serves all types that an `Arg` can be.
         let mut room: Vec<u64> = Vec::with_capacity(4 * args.len());
         let mut places = Vec::with_capacity(args.len());

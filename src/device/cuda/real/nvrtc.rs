@@ -48,29 +48,51 @@ fn candidates() -> Vec<PathBuf> {
         }
     }
     all.extend(NAMES.iter().map(PathBuf::from));
-    for folder in [
-        "/usr/local/cuda/lib64",
-        "/usr/local/cuda/targets/x86_64-linux/lib",
-        "/opt/cuda/lib64",
-    ] {
-        all.extend(within(folder.into()));
+    let mut toolkits = vec![PathBuf::from("/opt/cuda")];
+    let installed = std::fs::read_dir("/usr/local")
+        .into_iter()
+        .flatten()
+        .flatten();
+    toolkits.extend(installed.map(|e| e.path()).filter(|p| {
+        let name = p.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with("cuda")
+    }));
+    // `cuda` before `cuda-12.9`: it is the one that the machine's owner chose.
+    toolkits.sort();
+    for toolkit in toolkits {
+        for folder in [
+            "lib64",
+            "targets/x86_64-linux/lib",
+            "targets/sbsa-linux/lib",
+        ] {
+            all.extend(within(toolkit.join(folder)));
+        }
     }
     all
 }
 
 impl Nvrtc {
-    /// The first library that is found.
+    /// The first library that is found and not newer than `newest`, the driver's own major version: a driver loads
+    /// no code that a newer compiler made.
     ///
     /// # Errors
     /// Where it was looked for, or what it lacks.
-    pub(super) fn open() -> std::result::Result<Nvrtc, String> {
+    pub(super) fn open(newest: c_int) -> std::result::Result<Nvrtc, String> {
         let mut why = String::new();
         for path in candidates() {
             // SAFETY: loading the compiler's library runs its initializers, which are the vendor's and made for that.
             match unsafe { Library::new(&path) } {
-                Ok(library) => {
-                    return Nvrtc::of(library).map_err(|e| format!("{}: {e}", path.display()));
-                }
+                Ok(library) => match Nvrtc::of(library) {
+                    Ok(found) if found.version.0 <= newest => return Ok(found),
+                    Ok(found) => {
+                        let path = path.display();
+                        why = format!(
+                            "{path}: version {} is newer than the driver",
+                            found.version()
+                        );
+                    }
+                    Err(e) => why = format!("{}: {e}", path.display()),
+                },
                 Err(e) if why.is_empty() || path.exists() => why = e.to_string(),
                 Err(_) => {}
             }
