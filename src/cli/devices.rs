@@ -3,6 +3,7 @@
 use super::lenient::COMPILED_AWAY;
 use super::output::{Done, Out};
 use crate::device::cpu::{SimdLevel, ThreadPool};
+use crate::device::cuda::{Gpu, discover};
 use crate::kernel::DeviceType;
 use crate::registry::Registry;
 use serde::Serialize;
@@ -30,11 +31,15 @@ struct Device {
     name: String,
     kind: &'static str,
     model: Option<String>,
-    /// Threads that compute by default.
-    threads: usize,
+    /// Threads of a CPU that compute by default.
+    threads: Option<usize>,
     memory_bytes: Option<u64>,
-    /// The widest vector instructions in use.
-    vectors: &'static str,
+    /// The widest vector instructions of a CPU in use.
+    vectors: Option<&'static str>,
+    /// A GPU's compute capability.
+    capability: Option<String>,
+    /// A GPU's address on the bus.
+    bus: Option<String>,
     /// Ops that run on it, and all ops.
     ops: usize,
     all_ops: usize,
@@ -50,22 +55,42 @@ impl Args {
             let runs = ops.iter().filter(|(s, e)| has(e.kernels) || calls(&s.name));
             runs.count()
         };
-        let fact = Fact {
-            devices: vec![Device {
-                name: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
-                kind: DeviceType::Cpu.name(),
-                model: line_of("/proc/cpuinfo", "model name"),
-                threads: ThreadPool::new(0).threads(),
-                memory_bytes: memory(),
-                vectors: match SimdLevel::detect() {
-                    SimdLevel::Avx512 => "AVX-512",
-                    SimdLevel::Avx2 => "AVX2 and FMA",
-                    SimdLevel::Portable => "portable",
-                },
-                ops: on(DeviceType::Cpu),
+        let cpu = Device {
+            name: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
+            kind: DeviceType::Cpu.name(),
+            model: line_of("/proc/cpuinfo", "model name"),
+            threads: Some(ThreadPool::new(0).threads()),
+            memory_bytes: memory(),
+            vectors: Some(match SimdLevel::detect() {
+                SimdLevel::Avx512 => "AVX-512",
+                SimdLevel::Avx2 => "AVX2 and FMA",
+                SimdLevel::Portable => "portable",
+            }),
+            capability: None,
+            bus: None,
+            ops: on(DeviceType::Cpu),
+            all_ops: ops.len(),
+        };
+        let gpu = |gpu: &std::sync::Arc<Gpu>| {
+            let facts = gpu.facts();
+            Device {
+                name: format!("/job:localhost/replica:0/task:0/device:GPU:{}", gpu.index()),
+                kind: DeviceType::Gpu.name(),
+                model: Some(facts.model.clone()),
+                threads: None,
+                memory_bytes: Some(facts.memory),
+                vectors: None,
+                capability: Some(format!("{}.{}", facts.capability.0, facts.capability.1)),
+                bus: Some(facts.bus.clone()),
+                ops: on(DeviceType::Gpu),
                 all_ops: ops.len(),
-            }],
-            no_gpu: no_gpu(on(DeviceType::Gpu)),
+            }
+        };
+        let found = discover();
+        let devices = std::iter::once(cpu).chain(found.gpus.iter().map(gpu));
+        let fact = Fact {
+            devices: devices.collect(),
+            no_gpu: found.gpus.is_empty().then(|| found.why_none.clone()),
         };
         match self.json {
             true => out.json(&fact)?,
@@ -81,7 +106,15 @@ fn print(fact: &Fact, out: &mut Out) -> Done {
         if let Some(model) = &d.model {
             writeln!(out, "  model    {model}")?;
         }
-        writeln!(out, "  threads  {}", d.threads)?;
+        if let Some(capability) = &d.capability {
+            writeln!(out, "  compute capability {capability}")?;
+        }
+        if let Some(bus) = &d.bus {
+            writeln!(out, "  bus      {bus}")?;
+        }
+        if let Some(threads) = d.threads {
+            writeln!(out, "  threads  {threads}")?;
+        }
         if let Some(bytes) = d.memory_bytes {
             writeln!(
                 out,
@@ -89,27 +122,15 @@ fn print(fact: &Fact, out: &mut Out) -> Done {
                 bytes as f64 / f64::from(1 << 30)
             )?;
         }
-        writeln!(out, "  vectors  {}", d.vectors)?;
+        if let Some(vectors) = d.vectors {
+            writeln!(out, "  vectors  {vectors}")?;
+        }
         writeln!(out, "  ops      {} of {}", d.ops, d.all_ops)?;
     }
     match &fact.no_gpu {
         Some(why) => Ok(writeln!(out, "no GPU: {why}")?),
         None => Ok(()),
     }
-}
-
-/// Why there is no GPU to compute on, given how many ops have kernels for one.
-fn no_gpu(kernels: usize) -> Option<String> {
-    if kernels > 0 {
-        return None;
-    }
-    let driver = line_of("/proc/driver/nvidia/version", "NVRM version");
-    Some(match driver {
-        Some(version) => format!(
-            "no op of this build has a GPU kernel (the machine has an NVIDIA driver: {version})"
-        ),
-        None => "no op of this build has a GPU kernel, and the machine has no NVIDIA driver".into(),
-    })
 }
 
 /// What follows `key:` in a file of such lines.

@@ -5,6 +5,8 @@ mod checkpoint;
 mod convert;
 mod diff;
 mod dot;
+#[cfg(all(feature = "cuda", target_os = "linux"))]
+mod drivers;
 mod events;
 mod freeze;
 mod grad;

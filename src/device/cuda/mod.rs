@@ -6,6 +6,8 @@ mod driver;
 pub(crate) mod fake;
 mod gpu;
 mod memory;
+#[cfg(test)]
+mod prelude_tests;
 #[cfg(feature = "cuda")]
 mod real;
 mod tensor;

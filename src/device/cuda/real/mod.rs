@@ -432,4 +432,6 @@ unsafe extern "C" fn arrived(_: sys::CUstream, status: sys::CUresult, f: *mut c_
 }
 
 #[cfg(test)]
+mod nvrtc_tests;
+#[cfg(test)]
 mod tests;

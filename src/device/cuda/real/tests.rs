@@ -87,3 +87,43 @@ fn gpu_copies_launches_and_calls_back() {
         .unwrap_err();
     assert!(e.message().contains("nonsense"), "{e}");
 }
+
+#[test]
+#[ignore = "needs a GPU"]
+fn gpu_tensors_travel_and_memory_is_used_again() {
+    use crate::device::cuda::{Gpu, discover};
+    use crate::{DType, Shape, Tensor};
+    let found = discover();
+    let gpu = found
+        .gpus
+        .first()
+        .unwrap_or_else(|| panic!("{}", found.why_none));
+    static SOURCE: crate::device::cuda::Source = crate::device::cuda::Source {
+        name: "twice.cu",
+        text: "extern \"C\" __global__ void twice(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = 2 * x[i]; }",
+    };
+    // Several pieces of a copy, and more rounds than waiting would leave memory for.
+    let n = 9_000_001usize;
+    for round in 0..20 {
+        let values: Vec<f32> = (0..n).map(|i| (i % 4096 + round) as f32).collect();
+        let x = gpu.upload(&Tensor::from(values.clone())).unwrap();
+        let y = Tensor::alloc_on(gpu, DType::F32, Shape::of(&[n]).unwrap()).unwrap();
+        let args = [
+            y.device_ptr().unwrap(),
+            x.device_ptr().unwrap(),
+            Arg::I64(n as i64),
+        ];
+        gpu.launch(&SOURCE, "twice", Gpu::blocks(n, 256), &args)
+            .unwrap();
+        drop(x);
+        let back = gpu.download_now(&y).unwrap();
+        let back = back.data::<f32>().unwrap();
+        assert!(back.iter().zip(&values).all(|(b, v)| *b == 2.0 * v));
+    }
+    let stats = gpu.stats();
+    println!("{stats:?}");
+    assert!(stats.peak <= 4 * 4 * n * 5 / 4);
+    let huge = Shape::of(&[1 << 40]).unwrap();
+    let e = Tensor::alloc_on(gpu, DType::F32, huge).unwrap_err();
+    assert_eq!(e.code(), Code::ResourceExhausted);
+}
