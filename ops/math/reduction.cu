@@ -1,0 +1,140 @@
+// Reductions over any axes in an order that depends only on the shape, one line an op.
+//
+// 256 threads are seen as `lanes` threads for each of 256 / lanes results. A lane adds up every lanes-th element of
+// its part, then the lanes are combined in pairs. Where there are several parts, further passes combine their results.
+
+struct Layout {
+    index_t results, parts;        // parts of each result
+    index_t count, per_part;       // elements that are reduced to one result, and how many of them make a part
+    index_t total;                 // elements of one result before the first pass
+    index_t lanes, rows, last;     // rows: neighbouring threads are lanes of one result; last: `out` holds results
+    index_t kept_rank, reduced_rank;
+    index_t kept_size[8], kept_stride[8], reduced_size[8], reduced_stride[8];
+};
+
+__device__ inline index_t place(const index_t *size, const index_t *stride, index_t rank, index_t i) {
+    index_t at = 0;
+    for (int d = int(rank) - 1; d > 0; d--) {
+        const index_t next = i / size[d];
+        at += (i - next * size[d]) * stride[d];
+        i = next;
+    }
+    return rank > 0 ? at + i * stride[0] : at;
+}
+
+// `Op` gives: what a lane begins with, one element more, two results together, the value for so many elements.
+template <class Op, class In, class Out, class First>
+__device__ void reduce(const In *in, void *out, const Layout &g) {
+    typedef typename Op::Acc Acc;
+    __shared__ Acc shared[256];
+    const index_t lanes = g.lanes, together = 256 / lanes, thread = threadIdx.x;
+    const index_t lane = g.rows ? thread % lanes : thread / together;
+    const index_t column = g.rows ? thread / lanes : thread % together;
+    const index_t tiles = (g.results + together - 1) / together;
+    for (index_t unit = blockIdx.x; unit < tiles * g.parts; unit += gridDim.x) {
+        const index_t result = unit / g.parts * together + column, part = unit % g.parts;
+        Acc acc = Op::start();
+        if (result < g.results) {
+            const index_t base = place(g.kept_size, g.kept_stride, g.kept_rank, result);
+            const index_t from = part * g.per_part;
+            const index_t to = from + g.per_part < g.count ? from + g.per_part : g.count;
+            for (index_t i = from + lane; i < to; i += lanes)
+                acc = First::add(acc, in[base + place(g.reduced_size, g.reduced_stride, g.reduced_rank, i)]);
+        }
+        const index_t slot = column * lanes + lane;
+        shared[slot] = acc;
+        for (index_t half = lanes / 2; half > 0; half /= 2) {
+            __syncthreads();
+            if (lane < half) shared[slot] = Op::merge(shared[slot], shared[slot + half]);
+        }
+        __syncthreads();
+        if (lane == 0 && result < g.results) {
+            if (g.last) ((Out *)out)[result] = Op::finish(shared[slot], g.total);
+            else ((Acc *)out)[result * g.parts + part] = shared[slot];
+        }
+        __syncthreads();
+    }
+}
+// Partial results are taken as they are.
+template <class Op> struct Again {
+    static __device__ typename Op::Acc add(typename Op::Acc acc, typename Op::Acc x) { return Op::merge(acc, x); }
+};
+
+
+__device__ inline float infinity() {
+    union { u32 bits; float f; } v;
+    v.bits = 0x7f800000;
+    return v.f;
+}
+template <class T> __device__ T lowest() { return T(-1) < T(0) ? T(u64(1) << (8 * sizeof(T) - 1)) : T(0); }
+template <class T> __device__ T highest() { return T(~u64(lowest<T>())); }
+
+// `x` is an element, `a` and `b` results, `acc` the result of `n` elements; E and Acc are the types of both.
+#define REDUCTION(NAME, T, TYPE, ACC, START, TAKE, MERGE, FINISH)                                            \
+    struct NAME##_##T##_op {                                                                                 \
+        typedef TYPE E;                                                                                      \
+        typedef ACC Acc;                                                                                     \
+        static __device__ Acc start() { return START; }                                                      \
+        static __device__ Acc take(Acc x) { return TAKE; }                                                   \
+        static __device__ Acc merge(Acc a, Acc b) { return MERGE; }                                          \
+        static __device__ Acc add(Acc acc, E element) { return merge(acc, take(Acc(element))); }             \
+        static __device__ E finish(Acc acc, index_t n) { return E(FINISH); }                                 \
+    };                                                                                                       \
+    extern "C" __global__ void NAME##_##T(const TYPE *in, void *out, Layout g) {                             \
+        reduce<NAME##_##T##_op, TYPE, TYPE, NAME##_##T##_op>(in, out, g);                                    \
+    }                                                                                                        \
+    extern "C" __global__ void NAME##_##T##_parts(const ACC *in, void *out, Layout g) {                      \
+        reduce<NAME##_##T##_op, ACC, TYPE, Again<NAME##_##T##_op> >(in, out, g);                             \
+    }
+#define FLOATS(NAME, START, TAKE, MERGE, FINISH)                     \
+    REDUCTION(NAME, f16, f16, float, START, TAKE, MERGE, FINISH)     \
+    REDUCTION(NAME, bf16, bf16, float, START, TAKE, MERGE, FINISH)   \
+    REDUCTION(NAME, f32, float, float, START, TAKE, MERGE, FINISH)   \
+    REDUCTION(NAME, f64, double, double, START, TAKE, MERGE, FINISH)
+#define INTEGERS(NAME, START, MERGE, FINISH)                         \
+    REDUCTION(NAME, i8, i8, i64, START, x, MERGE, FINISH)            \
+    REDUCTION(NAME, i16, i16, i64, START, x, MERGE, FINISH)          \
+    REDUCTION(NAME, i64, i64, i64, START, x, MERGE, FINISH)          \
+    REDUCTION(NAME, u8, u8, u64, START, x, MERGE, FINISH)            \
+    REDUCTION(NAME, u16, u16, u64, START, x, MERGE, FINISH)          \
+    REDUCTION(NAME, u32, u32, u64, START, x, MERGE, FINISH)          \
+    REDUCTION(NAME, u64, u64, u64, START, x, MERGE, FINISH)
+
+FLOATS(sum, 0, x, a + b, acc)
+INTEGERS(sum, 0, plus(a, b), acc)
+FLOATS(mean, 0, x, a + b, acc / Acc(n))
+INTEGERS(mean, 0, plus(a, b), quotient(acc, Acc(n)))
+FLOATS(prod, 1, x, a * b, acc)
+INTEGERS(prod, 1, times(a, b), acc)
+FLOATS(max, -infinity(), x, b > a || b != b ? b : a, acc)
+INTEGERS(max, Acc(lowest<E>()), b > a ? b : a, acc)
+FLOATS(min, infinity(), x, b < a || b != b ? b : a, acc)
+INTEGERS(min, Acc(highest<E>()), b < a ? b : a, acc)
+FLOATS(l2_loss, 0, x * x, a + b, acc / 2)
+REDUCTION(all, bool, bool, bool, true, x, a && b, acc)
+REDUCTION(any, bool, bool, bool, false, x, a || b, acc)
+
+// The place of the first element that beats all others along an axis of `n`, for each of slabs x width results.
+#define PLACES(NAME, T, TYPE, OUT, SUFFIX, WORST, BEATS)                                                     \
+    extern "C" __global__ void NAME##_##T##_##SUFFIX(const TYPE *in, OUT *out, index_t n, index_t width, index_t results) { \
+        typedef TYPE E;                                                                                      \
+        typedef WideOf<E>::type W;                                                                           \
+        GRID_STRIDE(i, results) {                                                                            \
+            const TYPE *column = in + i / width * n * width + i % width;                                     \
+            W best = WORST;                                                                                  \
+            index_t at = 0;                                                                                  \
+            for (index_t k = 0; k < n; k++) {                                                                \
+                const W x = W(column[k * width]);                                                            \
+                if (BEATS) { best = x; at = k; }                                                             \
+            }                                                                                                \
+            out[i] = OUT(at);                                                                                \
+        }                                                                                                    \
+    }
+#define ARG(T, TYPE, LEAST, GREATEST)                                                                        \
+    PLACES(arg_max, T, TYPE, i64, i64, LEAST, x > best) PLACES(arg_min, T, TYPE, i64, i64, GREATEST, x < best) \
+    PLACES(arg_max, T, TYPE, i32, i32, LEAST, x > best) PLACES(arg_min, T, TYPE, i32, i32, GREATEST, x < best)
+ARG(f16, f16, -infinity(), infinity()) ARG(bf16, bf16, -infinity(), infinity())
+ARG(f32, float, -infinity(), infinity()) ARG(f64, double, -infinity(), infinity())
+ARG(i8, i8, lowest<E>(), highest<E>()) ARG(i16, i16, lowest<E>(), highest<E>()) ARG(i32, i32, lowest<E>(), highest<E>())
+ARG(i64, i64, lowest<E>(), highest<E>()) ARG(u8, u8, lowest<E>(), highest<E>()) ARG(u16, u16, lowest<E>(), highest<E>())
+ARG(u32, u32, lowest<E>(), highest<E>()) ARG(u64, u64, lowest<E>(), highest<E>()) ARG(bool, bool, false, true)
