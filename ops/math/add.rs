@@ -1,7 +1,8 @@
 //! Add: the sum of two tensors; strings are joined. (What `+` builds, except for strings, is AddV2.)
 
 use super::add_v2::{self, AddV2};
-use super::binary::binary_for;
+use super::binary::{binary_for, int32_on_host};
+use super::cuda;
 use super::strings;
 use crate::dtype::DType;
 use crate::grad::Grad;
@@ -32,6 +33,8 @@ pub(crate) static ADD: OpEntry = OpEntry {
         binary_for::<AddV2, i64>(),
         binary_for::<AddV2, Complex<f32>>(),
         binary_for::<AddV2, Complex<f64>>(),
+        KernelDef::gpu(cuda::ON_SIGNED, cuda::binary),
+        int32_on_host::<AddV2>(),
         KernelDef::cpu(&[("T", &[DType::String])], |_| {
             Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
                 let (shape, joined) =

@@ -1,5 +1,6 @@
 //! AddN: the sum of tensors of one shape, added up in TensorFlow's order.
 
+use super::cuda;
 use super::elementwise::{BLOCK, CHUNK, Stage, blocks, for_type};
 use super::number::Number;
 use crate::device::cpu::{Disjoint, Loop, vectorized};
@@ -25,7 +26,7 @@ pub(crate) static ADD_N: OpEntry = OpEntry {
 };
 
 /// The kernels of AddN, for all numbers and for lists.
-pub(crate) const fn kernels() -> [KernelDef; 15] {
+pub(crate) const fn kernels() -> [KernelDef; 17] {
     [
         for_type::<f32>(new::<f32>),
         for_type::<f64>(new::<f64>),
@@ -44,6 +45,8 @@ pub(crate) const fn kernels() -> [KernelDef; 15] {
         KernelDef::cpu(&[("T", &[DType::Variant])], |_| {
             Ok(AnyKernel::new(crate::ops::list::arithmetic::add_n))
         }),
+        KernelDef::gpu(cuda::ON_REALS, |init| cuda::add_n(init, first_pass)),
+        cuda::int32_on_host(&["inputs", "sum"], new::<i32>),
     ]
 }
 

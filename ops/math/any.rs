@@ -1,7 +1,7 @@
 //! Any: whether any element is true, along some axes.
 
 use super::axes::{KeepDims, reduce_all_axes, reduction_op};
-use super::reduction::{Reduce, reduction};
+use super::reduction::{Reduce, on_gpu, reduction};
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::KernelDef;
@@ -16,7 +16,7 @@ pub(crate) static ANY: OpEntry = OpEntry {
         infer: infer::reduction,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], reduction::<Any, bool>)],
+    kernels: &[KernelDef::cpu(&[], reduction::<Any, bool>), on_gpu(&[])],
 };
 
 struct Any;

@@ -1,5 +1,6 @@
 //! Kernels that combine two tensors element by element, with broadcasting.
 
+use super::cuda::{self, ON_FLOATS, ON_REALS};
 use super::elementwise::{BLOCK, CHUNK, Stage, as_input, blocks, for_type, same_type, write};
 use crate::device::cpu::{Disjoint, Loop, ThreadPool, vectorized};
 use crate::dtype::Element;
@@ -270,8 +271,13 @@ pub(crate) const fn binary_for<F: Binary<T>, T: Element>() -> KernelDef {
     for_type::<T>(binary::<F, T>)
 }
 
+/// [`binary`] for int32 on a GPU, where it stays in host memory.
+pub(crate) const fn int32_on_host<F: Binary<i32>>() -> KernelDef {
+    cuda::int32_on_host(&["x", "y", "z"], binary::<F, i32>)
+}
+
 /// [`pairwise`] for floats and complex numbers.
-pub(crate) const fn pairwise_fields<F>() -> [KernelDef; 6]
+pub(crate) const fn pairwise_fields<F>() -> [KernelDef; 7]
 where
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
     F: Binary<Complex<f32>> + Binary<Complex<f64>>,
@@ -283,11 +289,12 @@ where
         for_type::<bf16>(pairwise::<F, bf16>),
         for_type::<Complex<f32>>(pairwise::<F, Complex<f32>>),
         for_type::<Complex<f64>>(pairwise::<F, Complex<f64>>),
+        KernelDef::gpu(ON_FLOATS, cuda::pairwise),
     ]
 }
 
 /// [`binary`] for half, bfloat16, float, double.
-pub(crate) const fn binary_floats<F>() -> [KernelDef; 4]
+pub(crate) const fn binary_floats<F>() -> [KernelDef; 5]
 where
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
 {
@@ -296,11 +303,12 @@ where
         binary_for::<F, f64>(),
         binary_for::<F, f16>(),
         binary_for::<F, bf16>(),
+        KernelDef::gpu(ON_FLOATS, cuda::binary),
     ]
 }
 
 /// [`binary`] for floats and complex numbers.
-pub(crate) const fn binary_fields<F>() -> [KernelDef; 6]
+pub(crate) const fn binary_fields<F>() -> [KernelDef; 7]
 where
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
     F: Binary<Complex<f32>> + Binary<Complex<f64>>,
@@ -312,11 +320,12 @@ where
         binary_for::<F, bf16>(),
         binary_for::<F, Complex<f32>>(),
         binary_for::<F, Complex<f64>>(),
+        KernelDef::gpu(ON_FLOATS, cuda::binary),
     ]
 }
 
 /// [`binary`] for floats and integers.
-pub(crate) const fn binary_reals<F>() -> [KernelDef; 12]
+pub(crate) const fn binary_reals<F>() -> [KernelDef; 14]
 where
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
     F: Binary<i8> + Binary<i16> + Binary<i32> + Binary<i64>,
@@ -335,11 +344,13 @@ where
         binary_for::<F, f16>(),
         binary_for::<F, u32>(),
         binary_for::<F, u64>(),
+        KernelDef::gpu(ON_REALS, cuda::binary),
+        int32_on_host::<F>(),
     ]
 }
 
 /// [`binary`] for all numbers.
-pub(crate) const fn binary_numbers<F>() -> [KernelDef; 14]
+pub(crate) const fn binary_numbers<F>() -> [KernelDef; 16]
 where
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
     F: Binary<i8> + Binary<i16> + Binary<i32> + Binary<i64>,
@@ -361,5 +372,7 @@ where
         binary_for::<F, f16>(),
         binary_for::<F, u32>(),
         binary_for::<F, u64>(),
+        KernelDef::gpu(ON_REALS, cuda::binary),
+        int32_on_host::<F>(),
     ]
 }

@@ -1,5 +1,6 @@
 //! ClipByValue: each element moved into a range.
 
+use super::cuda;
 use super::number::Real;
 use crate::device::cpu::Disjoint;
 use crate::dtype::{DType, Element};
@@ -36,6 +37,11 @@ pub(crate) static CLIP_BY_VALUE: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
+        KernelDef::gpu(cuda::ON_REALS, |init| cuda::clip(init, checked_limits)),
+        cuda::int32_on_host(
+            &["t", "clip_value_min", "clip_value_max", "output"],
+            new::<i32>,
+        ),
     ],
 };
 
@@ -81,18 +87,25 @@ clip_complex!(f32, f64);
 /// Elements that one job handles.
 const BLOCK: usize = 1 << 14;
 
+/// Checks that each limit is a scalar or of the shape of the input.
+fn checked_limits(ctx: &OpContext<'_>) -> Result<()> {
+    let [t, low, high] = [ctx.input(0)?, ctx.input(1)?, ctx.input(2)?];
+    let fits = |limit: &Tensor| limit.shape().is_scalar() || limit.shape() == t.shape();
+    if !fits(low) || !fits(high) {
+        return Err(Error::invalid_argument(format!(
+            "clip_value_min and clip_value_max must be either of the same shape as input, or a scalar. input shape: {}clip_value_min shape: {}clip_value_max shape: {}",
+            t.shape(),
+            low.shape(),
+            high.shape()
+        )));
+    }
+    Ok(())
+}
+
 fn new<T: Clip>(_: &KernelInit<'_>) -> Result<AnyKernel> {
     Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
+        checked_limits(ctx)?;
         let [t, low, high] = [ctx.input(0)?, ctx.input(1)?, ctx.input(2)?];
-        let fits = |limit: &Tensor| limit.shape().is_scalar() || limit.shape() == t.shape();
-        if !fits(low) || !fits(high) {
-            return Err(Error::invalid_argument(format!(
-                "clip_value_min and clip_value_max must be either of the same shape as input, or a scalar. input shape: {}clip_value_min shape: {}clip_value_max shape: {}",
-                t.shape(),
-                low.shape(),
-                high.shape()
-            )));
-        }
         let mut out = Tensor::alloc(T::DTYPE, t.shape().clone())?;
         let (x, low, high) = (t.data::<T>()?, low.data::<T>()?, high.data::<T>()?);
         // A limit has as many elements as `t`, or one.

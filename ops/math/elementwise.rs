@@ -1,5 +1,6 @@
 //! Kernels that apply a function to each element, in place where the input is not needed any more.
 
+use super::cuda;
 use crate::device::cpu::{Disjoint, Loop, ThreadPool, vectorized};
 use crate::dtype::{DType, Element};
 use crate::error::Result;
@@ -158,8 +159,13 @@ pub(crate) const fn unary_for<F: Unary<T>, T: Element>() -> KernelDef {
     for_type::<T>(unary::<F, T>)
 }
 
+/// [`unary`] for int32 on a GPU, where it stays in host memory.
+pub(crate) const fn int32_on_host<F: Unary<i32>>() -> KernelDef {
+    cuda::int32_on_host(&["x", "y"], unary::<F, i32>)
+}
+
 /// [`unary`] for half, bfloat16, float, double.
-pub(crate) const fn unary_floats<F>() -> [KernelDef; 4]
+pub(crate) const fn unary_floats<F>() -> [KernelDef; 5]
 where
     F: Unary<f16> + Unary<bf16> + Unary<f32> + Unary<f64>,
 {
@@ -168,11 +174,12 @@ where
         unary_for::<F, f64>(),
         unary_for::<F, f16>(),
         unary_for::<F, bf16>(),
+        cuda::unary_on(cuda::ON_FLOATS),
     ]
 }
 
 /// [`unary`] for floats and complex numbers.
-pub(crate) const fn unary_fields<F>() -> [KernelDef; 6]
+pub(crate) const fn unary_fields<F>() -> [KernelDef; 7]
 where
     F: Unary<f16> + Unary<bf16> + Unary<f32> + Unary<f64>,
     F: Unary<Complex<f32>> + Unary<Complex<f64>>,
@@ -184,11 +191,12 @@ where
         unary_for::<F, bf16>(),
         unary_for::<F, Complex<f32>>(),
         unary_for::<F, Complex<f64>>(),
+        cuda::unary_on(cuda::ON_FLOATS),
     ]
 }
 
 /// [`unary`] for floats and signed integers.
-pub(crate) const fn unary_signed<F>() -> [KernelDef; 8]
+pub(crate) const fn unary_signed<F>() -> [KernelDef; 10]
 where
     F: Unary<f16> + Unary<bf16> + Unary<f32> + Unary<f64>,
     F: Unary<i8> + Unary<i16> + Unary<i32> + Unary<i64>,
@@ -202,11 +210,13 @@ where
         unary_for::<F, i16>(),
         unary_for::<F, i32>(),
         unary_for::<F, i64>(),
+        cuda::unary_on(cuda::ON_SIGNED),
+        int32_on_host::<F>(),
     ]
 }
 
 /// [`unary`] for floats, signed integers and complex numbers.
-pub(crate) const fn unary_signed_fields<F>() -> [KernelDef; 10]
+pub(crate) const fn unary_signed_fields<F>() -> [KernelDef; 12]
 where
     F: Unary<f16> + Unary<bf16> + Unary<f32> + Unary<f64>,
     F: Unary<i8> + Unary<i16> + Unary<i32> + Unary<i64>,
@@ -223,11 +233,13 @@ where
         unary_for::<F, i64>(),
         unary_for::<F, Complex<f32>>(),
         unary_for::<F, Complex<f64>>(),
+        cuda::unary_on(cuda::ON_SIGNED),
+        int32_on_host::<F>(),
     ]
 }
 
 /// [`unary`] for all numbers.
-pub(crate) const fn unary_numbers<F>() -> [KernelDef; 14]
+pub(crate) const fn unary_numbers<F>() -> [KernelDef; 16]
 where
     F: Unary<f16> + Unary<bf16> + Unary<f32> + Unary<f64>,
     F: Unary<i8> + Unary<i16> + Unary<i32> + Unary<i64>,
@@ -249,5 +261,7 @@ where
         unary_for::<F, u64>(),
         unary_for::<F, Complex<f32>>(),
         unary_for::<F, Complex<f64>>(),
+        cuda::unary_on(cuda::ON_REALS),
+        int32_on_host::<F>(),
     ]
 }

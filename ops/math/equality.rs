@@ -1,6 +1,7 @@
 //! What Equal and NotEqual share: kernels for all types, and the answer for shapes that do not fit.
 
 use super::binary::{Binary, binary};
+use super::cuda;
 use super::elementwise::for_type;
 use super::strings;
 use crate::dtype::{DType, Element};
@@ -42,7 +43,11 @@ struct Lenient {
 impl Kernel for Lenient {
     fn compute(&self, ctx: &mut OpContext<'_>) -> Result<()> {
         if Broadcast::new(ctx.input(0)?.shape(), ctx.input(1)?.shape()).is_err() {
-            return ctx.set(0, Tensor::scalar(self.answer)?);
+            let answer = Tensor::scalar(self.answer)?;
+            return match ctx.input(0)?.is_on_gpu() {
+                false => ctx.set(0, answer),
+                true => ctx.set_uploaded(0, answer),
+            };
         }
         match &self.kernel {
             AnyKernel::Sync(k) => k.compute(ctx),
@@ -65,6 +70,10 @@ fn numbers<F: Comparison + Binary<T>, T: Element>(init: &KernelInit<'_>) -> Resu
     lenient::<F>(init, binary::<F, T>(init)?)
 }
 
+fn on_gpu<F: Comparison>(init: &KernelInit<'_>) -> Result<AnyKernel> {
+    lenient::<F>(init, cuda::binary(init)?)
+}
+
 fn strings<F: Comparison>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let kernel = |ctx: &mut OpContext<'_>| {
         let (shape, answers) = strings::combine(ctx, F::strings)?;
@@ -74,7 +83,7 @@ fn strings<F: Comparison>(init: &KernelInit<'_>) -> Result<AnyKernel> {
 }
 
 /// The kernels of a comparison for all types.
-pub(crate) const fn comparison_kernels<F>() -> [KernelDef; 16]
+pub(crate) const fn comparison_kernels<F>() -> [KernelDef; 19]
 where
     F: Comparison + Binary<bool>,
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
@@ -99,5 +108,8 @@ where
         for_type::<u32>(numbers::<F, u32>),
         for_type::<u64>(numbers::<F, u64>),
         KernelDef::cpu(&[("T", &[DType::String])], strings::<F>),
+        KernelDef::gpu(cuda::ON_REALS, on_gpu::<F>),
+        KernelDef::gpu(&[("T", &[DType::Bool])], on_gpu::<F>),
+        cuda::int32_on_host(&["x", "y", "z"], numbers::<F, i32>),
     ]
 }

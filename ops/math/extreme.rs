@@ -47,6 +47,28 @@ pub(crate) fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The axis in input 1 of such an op, and the sizes without it.
+///
+/// # Errors
+/// `InvalidArgument` when it is no axis, or an empty one.
+pub(super) fn checked(shape: &Shape, axis: &Tensor) -> Result<(usize, Vec<usize>)> {
+    if !axis.shape().is_scalar() {
+        return Err(Error::invalid_argument(format!(
+            "dim must be a scalar, but received tensor of shape: {}",
+            axis.shape()
+        )));
+    }
+    let axis = shape.axis(axis.to_i64s()?.first().copied().unwrap_or(0))?;
+    if shape.dims()[axis] == 0 {
+        return Err(Error::invalid_argument(format!(
+            "Reduction axis {axis} is empty in shape {shape}"
+        )));
+    }
+    let mut dims = shape.dims().to_vec();
+    dims.remove(axis);
+    Ok((axis, dims))
+}
+
 struct Places<F, T> {
     out: DType,
     types: PhantomData<fn(T) -> F>,
@@ -85,26 +107,12 @@ impl<F: Contest<T>, T: Element> Kernel for Places<F, T> {
     fn compute(&self, ctx: &mut OpContext<'_>) -> Result<()> {
         let x = ctx.data::<T>(0)?;
         let shape = ctx.input(0)?.shape();
-        let axis = ctx.input(1)?;
-        if !axis.shape().is_scalar() {
-            return Err(Error::invalid_argument(format!(
-                "dim must be a scalar, but received tensor of shape: {}",
-                axis.shape()
-            )));
-        }
-        let axis = shape.axis(axis.to_i64s()?.first().copied().unwrap_or(0))?;
+        let (axis, dims) = checked(shape, ctx.input(1)?)?;
         let n = shape.dims()[axis];
-        if n == 0 {
-            return Err(Error::invalid_argument(format!(
-                "Reduction axis {axis} is empty in shape {shape}"
-            )));
-        }
         let (slabs, width) = (
             shape.product(0..axis),
             shape.product(axis + 1..shape.rank()),
         );
-        let mut dims = shape.dims().to_vec();
-        dims.remove(axis);
         let mut places = vec![0i64; slabs.saturating_mul(width).min(x.len())];
         if !places.is_empty() {
             let columns = width.min(COLUMNS);
@@ -157,8 +165,25 @@ const fn kernel<F: Contest<T>, T: Element>() -> KernelDef {
     super::elementwise::for_type::<T>(new::<F, T>)
 }
 
+/// The types that GPUs compare.
+const ON_GPU: &[DType] = &[
+    DType::F16,
+    DType::BF16,
+    DType::F32,
+    DType::F64,
+    DType::I8,
+    DType::I16,
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::U16,
+    DType::U32,
+    DType::U64,
+    DType::Bool,
+];
+
 /// The kernels of such an op.
-pub(crate) const fn kernels<F>() -> [KernelDef; 13]
+pub(crate) const fn kernels<F>() -> [KernelDef; 14]
 where
     F: Contest<f16> + Contest<bf16> + Contest<f32> + Contest<f64> + Contest<bool>,
     F: Contest<i8> + Contest<i16> + Contest<i32> + Contest<i64>,
@@ -178,6 +203,14 @@ where
         kernel::<F, u32>(),
         kernel::<F, u64>(),
         kernel::<F, bool>(),
+        KernelDef::gpu_host(
+            &[
+                ("T", ON_GPU),
+                ("output_type", &[DType::I32, DType::I64]),
+            ],
+            &["dimension"],
+            super::cuda::reduction::places,
+        ),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! LogicalAnd: whether both are true.
 
+use super::cuda;
 use super::binary::{Binary, binary};
 use super::operators::binary_op;
 use crate::grad::Grad;
@@ -16,7 +17,10 @@ pub(crate) static LOGICAL_AND: OpEntry = OpEntry {
         infer: infer::broadcast,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], binary::<LogicalAnd, bool>)],
+    kernels: &[
+        KernelDef::cpu(&[], binary::<LogicalAnd, bool>),
+        KernelDef::gpu(&[], cuda::binary),
+    ],
 };
 
 struct LogicalAnd;

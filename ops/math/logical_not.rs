@@ -1,5 +1,6 @@
 //! LogicalNot: the opposite of each element.
 
+use super::cuda;
 use super::elementwise::{Unary, unary};
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
@@ -15,7 +16,10 @@ pub(crate) static LOGICAL_NOT: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], unary::<LogicalNot, bool>)],
+    kernels: &[
+        KernelDef::cpu(&[], unary::<LogicalNot, bool>),
+        cuda::unary_on(&[]),
+    ],
 };
 
 struct LogicalNot;

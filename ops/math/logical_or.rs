@@ -1,5 +1,6 @@
 //! LogicalOr: whether either is true.
 
+use super::cuda;
 use super::binary::{Binary, binary};
 use super::operators::binary_op;
 use crate::grad::Grad;
@@ -16,7 +17,10 @@ pub(crate) static LOGICAL_OR: OpEntry = OpEntry {
         infer: infer::broadcast,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], binary::<LogicalOr, bool>)],
+    kernels: &[
+        KernelDef::cpu(&[], binary::<LogicalOr, bool>),
+        KernelDef::gpu(&[], cuda::binary),
+    ],
 };
 
 struct LogicalOr;

@@ -33,6 +33,7 @@ mod cos;
 mod cosh;
 mod cumprod;
 mod cumsum;
+pub(crate) mod cuda;
 mod cumulative;
 mod digamma;
 mod div;

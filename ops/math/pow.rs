@@ -1,6 +1,8 @@
 //! Pow: x to the power y.
 
-use super::binary::{Binary, binary_for};
+use super::cuda;
+use crate::kernel::KernelDef;
+use super::binary::{Binary, binary_for, int32_on_host};
 use super::gradient::{conj, reduce_to_inputs};
 use super::number::{Float, Integer, Number};
 use super::operators::binary_op;
@@ -31,6 +33,8 @@ pub(crate) static POW: OpEntry = OpEntry {
         binary_for::<Pow, i64>(),
         binary_for::<Pow, Complex<f32>>(),
         binary_for::<Pow, Complex<f64>>(),
+        KernelDef::gpu(cuda::ON_SIGNED, cuda::binary),
+        int32_on_host::<Pow>(),
     ],
 };
 

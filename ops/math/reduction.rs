@@ -4,6 +4,7 @@
 //! reduced by themselves; where it is kept, rows are combined element by element. Either way short runs are
 //! accumulated one after the other and the runs' results are combined in pairs, pairs of pairs and so on.
 
+use super::cuda;
 use super::elementwise::BLOCK;
 use crate::device::cpu::{Disjoint, Loop, ThreadPool, vectorized};
 use crate::dtype::{DType, Element};
@@ -271,15 +272,15 @@ impl<F: Reduce<T>, T> Pairs<F, T> {
 /// The dimensions of a reduction, outermost first, as pairs of size and stride; neighbours are merged and
 /// sizes of 1 left out.
 #[derive(Debug, Default, PartialEq)]
-struct Geometry {
-    kept: Vec<(usize, usize)>,
-    reduced: Vec<(usize, usize)>,
+pub(super) struct Geometry {
+    pub(super) kept: Vec<(usize, usize)>,
+    pub(super) reduced: Vec<(usize, usize)>,
     /// Whether the last dimension is reduced.
-    rows: bool,
+    pub(super) rows: bool,
 }
 
 impl Geometry {
-    fn new(dims: &[usize], reduced: &[bool]) -> Geometry {
+    pub(super) fn new(dims: &[usize], reduced: &[bool]) -> Geometry {
         let mut g = Geometry::default();
         let (mut stride, mut previous) = (1usize, None);
         for (n, r) in dims.iter().zip(reduced).rev().filter(|(n, _)| **n != 1) {
@@ -502,7 +503,7 @@ pub(crate) fn reduced_axes(axes: &[i64], rank: usize) -> Result<Vec<bool>> {
 }
 
 /// The shape that remains.
-fn remaining(dims: &[usize], reduced: &[bool], keep: bool) -> Result<Shape> {
+pub(super) fn remaining(dims: &[usize], reduced: &[bool], keep: bool) -> Result<Shape> {
     let dims: Vec<usize> = dims
         .iter()
         .zip(reduced)
@@ -570,8 +571,19 @@ pub(crate) const fn reduction_for<F: Reduce<T>, T: Element>() -> KernelDef {
     KernelDef::cpu(Only::<T>::WHEN, reduction::<F, T>)
 }
 
+/// The registration of a reduction's CUDA kernel.
+pub(super) const fn on_gpu(when: cuda::When) -> KernelDef {
+    KernelDef::gpu_host(when, &["reduction_indices"], cuda::reduction::reduction)
+}
+
+/// [`reduction`] for int32 on a GPU, where it stays in host memory.
+const fn int32_on_host<F: Reduce<i32>>() -> KernelDef {
+    let arguments = &["input", "reduction_indices", "output"];
+    cuda::int32_on_host(arguments, reduction::<F, i32>)
+}
+
 /// [`reduction`] for floats and integers.
-pub(crate) const fn real_reductions<F>() -> [KernelDef; 12]
+pub(crate) const fn real_reductions<F>() -> [KernelDef; 14]
 where
     F: Reduce<f16> + Reduce<bf16> + Reduce<f32> + Reduce<f64>,
     F: Reduce<i8> + Reduce<i16> + Reduce<i32> + Reduce<i64>,
@@ -590,11 +602,13 @@ where
         reduction_for::<F, f16>(),
         reduction_for::<F, u32>(),
         reduction_for::<F, u64>(),
+        on_gpu(&[("T", cuda::REALS), ("Tidx", BOTH)]),
+        int32_on_host::<F>(),
     ]
 }
 
 /// [`reduction`] for all numbers.
-pub(crate) const fn number_reductions<F>() -> [KernelDef; 14]
+pub(crate) const fn number_reductions<F>() -> [KernelDef; 16]
 where
     F: Reduce<f16> + Reduce<bf16> + Reduce<f32> + Reduce<f64>,
     F: Reduce<i8> + Reduce<i16> + Reduce<i32> + Reduce<i64>,
@@ -616,6 +630,8 @@ where
         reduction_for::<F, f16>(),
         reduction_for::<F, u32>(),
         reduction_for::<F, u64>(),
+        on_gpu(&[("T", cuda::REALS), ("Tidx", BOTH)]),
+        int32_on_host::<F>(),
     ]
 }
 

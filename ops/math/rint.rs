@@ -1,5 +1,7 @@
 //! Rint: each element rounded to the nearest whole number, halves to the even one.
 
+use super::cuda;
+use crate::dtype::DType;
 use super::elementwise::{Unary, unary_for};
 use super::number::Float;
 use crate::grad::Grad;
@@ -15,7 +17,11 @@ pub(crate) static RINT: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[unary_for::<Rint, f32>(), unary_for::<Rint, f64>()],
+    kernels: &[
+        unary_for::<Rint, f32>(),
+        unary_for::<Rint, f64>(),
+        cuda::unary_on(&[("T", &[DType::F32, DType::F64])]),
+    ],
 };
 
 struct Rint;

@@ -1,5 +1,8 @@
 //! Round: each element rounded to the nearest whole number, halves to the even one.
 
+use super::cuda;
+use super::elementwise::int32_on_host;
+use crate::dtype::DType;
 use super::elementwise::{Unary, unary_for};
 use super::number::Float;
 use crate::grad::Grad;
@@ -23,6 +26,9 @@ pub(crate) static ROUND: OpEntry = OpEntry {
         unary_for::<Round, bf16>(),
         unary_for::<Round, i32>(),
         unary_for::<Round, i64>(),
+        cuda::unary_on(cuda::ON_FLOATS),
+        cuda::unary_on(&[("T", &[DType::I64])]),
+        int32_on_host::<Round>(),
     ],
 };
 

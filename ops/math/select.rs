@@ -31,6 +31,25 @@ pub(crate) const SELECTABLE: &[DType] = &[
     DType::U64,
 ];
 
+/// Those of plain data.
+pub(crate) const PLAIN: &[DType] = &[
+    DType::F32,
+    DType::F64,
+    DType::I32,
+    DType::U8,
+    DType::I16,
+    DType::I8,
+    DType::C64,
+    DType::I64,
+    DType::Bool,
+    DType::BF16,
+    DType::U16,
+    DType::C128,
+    DType::F16,
+    DType::U32,
+    DType::U64,
+];
+
 pub(crate) static SELECT: OpEntry = OpEntry {
     def: OpDef {
         signature: "Select(condition:bool, t:T, e:T) -> (output:T)",
@@ -39,9 +58,10 @@ pub(crate) static SELECT: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", SELECTABLE)], |_| {
-        Ok(AnyKernel::new(compute))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[("T", SELECTABLE)], |_| Ok(AnyKernel::new(compute))),
+        KernelDef::gpu(&[("T", PLAIN)], |_| Ok(AnyKernel::cheap(compute))),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! SelectV2: elements of one tensor where a condition holds, of another where not, with broadcasting.
 
 use super::gradient::reduce_to_inputs;
-use super::select::SELECTABLE;
+use super::select::{PLAIN, SELECTABLE};
 use super::selection::{Plan, select};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -19,9 +19,10 @@ pub(crate) static SELECT_V2: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", SELECTABLE)], |_| {
-        Ok(AnyKernel::new(compute))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[("T", SELECTABLE)], |_| Ok(AnyKernel::new(compute))),
+        KernelDef::gpu(&[("T", PLAIN)], |_| Ok(AnyKernel::cheap(compute))),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

@@ -11,9 +11,9 @@ use crate::tensor::Tensor;
 /// How three operands combine: the result's shape, its sizes with dimensions that broadcast alike merged, and
 /// the strides of each operand along them.
 pub(crate) struct Plan {
-    shape: Shape,
-    dims: Vec<usize>,
-    strides: [Vec<usize>; 3],
+    pub(super) shape: Shape,
+    pub(super) dims: Vec<usize>,
+    pub(super) strides: [Vec<usize>; 3],
 }
 
 impl Plan {
@@ -190,6 +190,9 @@ fn view<T>(bytes: &[u8]) -> &[T] {
 
 /// Computes output 0 from the inputs 0 (condition), 1 and 2, of which the first may be seen in another shape.
 pub(crate) fn select(ctx: &mut OpContext<'_>, plan: &Plan) -> Result<()> {
+    if ctx.input(0)?.is_on_gpu() {
+        return super::cuda::select(ctx, plan);
+    }
     let condition = ctx.data::<bool>(0)?;
     let (then, otherwise) = (ctx.input(1)?, ctx.input(2)?);
     crate::dtype::expect_dtype(then.dtype(), otherwise.dtype())?;

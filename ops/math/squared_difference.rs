@@ -1,6 +1,9 @@
 //! SquaredDifference: the square of the difference of two tensors.
 
-use super::binary::{Binary, binary_for};
+use super::cuda;
+use crate::kernel::KernelDef;
+use crate::dtype::DType;
+use super::binary::{Binary, binary_for, int32_on_host};
 use super::gradient::{reduce_to_inputs, same_known_shape};
 use super::number::Number;
 use super::operators::binary_op;
@@ -29,6 +32,9 @@ pub(crate) static SQUARED_DIFFERENCE: OpEntry = OpEntry {
         binary_for::<SquaredDifference, i64>(),
         binary_for::<SquaredDifference, Complex<f32>>(),
         binary_for::<SquaredDifference, Complex<f64>>(),
+        KernelDef::gpu(cuda::ON_FLOATS, cuda::binary),
+        KernelDef::gpu(&[("T", &[DType::I64])], cuda::binary),
+        int32_on_host::<SquaredDifference>(),
     ],
 };
 

@@ -3,12 +3,13 @@
 use crate::dtype::Element;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
+use crate::ops::math::cuda::{self, ON_FLOATS, ON_REALS};
 use crate::ops::math::binary::{Binary, binary};
 use crate::ops::math::elementwise::{Unary, for_type, unary_for};
 use half::{bf16, f16};
 
 /// A function of each element, for real numbers.
-pub(super) const fn unary_reals<F>() -> [KernelDef; 12]
+pub(super) const fn unary_reals<F>() -> [KernelDef; 13]
 where
     F: Unary<f16> + Unary<bf16> + Unary<f32> + Unary<f64>,
     F: Unary<i8> + Unary<i16> + Unary<i32> + Unary<i64>,
@@ -27,6 +28,7 @@ where
         unary_for::<F, u16>(),
         unary_for::<F, u32>(),
         unary_for::<F, u64>(),
+        KernelDef::gpu(ON_REALS, cuda::unary),
     ]
 }
 
@@ -57,7 +59,7 @@ fn paired<F: Binary<T>, T: Element>(init: &KernelInit<'_>) -> Result<AnyKernel> 
 }
 
 /// [`paired`] for half, bfloat16, float, double.
-pub(super) const fn paired_floats<F>() -> [KernelDef; 4]
+pub(super) const fn paired_floats<F>() -> [KernelDef; 5]
 where
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
 {
@@ -66,11 +68,12 @@ where
         for_type::<f64>(paired::<F, f64>),
         for_type::<f16>(paired::<F, f16>),
         for_type::<bf16>(paired::<F, bf16>),
+        KernelDef::gpu(ON_FLOATS, cuda::of_one_shape),
     ]
 }
 
 /// [`paired`] for real numbers.
-pub(super) const fn paired_reals<F>() -> [KernelDef; 12]
+pub(super) const fn paired_reals<F>() -> [KernelDef; 13]
 where
     F: Binary<f16> + Binary<bf16> + Binary<f32> + Binary<f64>,
     F: Binary<i8> + Binary<i16> + Binary<i32> + Binary<i64>,
@@ -89,5 +92,6 @@ where
         for_type::<u16>(paired::<F, u16>),
         for_type::<u32>(paired::<F, u32>),
         for_type::<u64>(paired::<F, u64>),
+        KernelDef::gpu(ON_REALS, cuda::of_one_shape),
     ]
 }

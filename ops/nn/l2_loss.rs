@@ -6,6 +6,7 @@ use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, infer};
+use crate::ops::math::cuda;
 use crate::ops::math::number::{Accumulate, Number};
 use crate::ops::math::reduction::{Reduce, reduce_all};
 use crate::registry::OpEntry;
@@ -25,6 +26,7 @@ pub(crate) static L2_LOSS: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+        KernelDef::gpu(cuda::ON_FLOATS, cuda::reduction::to_scalar),
     ],
 };
 

@@ -8,6 +8,7 @@ use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, infer};
+use crate::ops::math::cuda;
 use crate::ops::math::elementwise::{BLOCK, blocks};
 use crate::ops::math::number::Float;
 use crate::registry::OpEntry;
@@ -30,6 +31,7 @@ pub(super) const KERNELS: &[KernelDef] = &[
     KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
     KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
     KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+    KernelDef::gpu(cuda::ON_FLOATS, cuda::leaky_relu),
 ];
 
 /// Multiplies by alpha what belongs to a number that is not above 0.

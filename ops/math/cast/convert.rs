@@ -66,6 +66,16 @@ pub(super) fn row(from: DType, to: DType, truncate: bool) -> Option<Row> {
     }
 }
 
+/// The mantissa bits of a source that `truncate` clears.
+pub(super) fn cut(from: DType, to: DType, truncate: bool) -> u32 {
+    let float = |d: DType| d.is_floating() || d.is_complex();
+    let wide = matches!(from, DType::F32 | DType::F64 | DType::C64 | DType::C128);
+    match truncate && wide && float(to) {
+        true => mantissa_bits(from).saturating_sub(mantissa_bits(to)),
+        false => 0,
+    }
+}
+
 /// A type whose values become `D`.
 trait To<D>: Element {
     fn to(self) -> D;

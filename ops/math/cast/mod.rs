@@ -4,7 +4,9 @@ mod convert;
 #[cfg(test)]
 mod tests;
 
+use super::cuda;
 use super::elementwise::{BLOCK, blocks};
+use super::select::PLAIN;
 use crate::device::cpu::Disjoint;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -23,7 +25,10 @@ pub(crate) static CAST: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[
+        KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("SrcT", PLAIN), ("DstT", PLAIN)], new),
+    ],
 };
 
 fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
@@ -37,6 +42,9 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let truncate = init.attrs.bool("Truncate")?;
     let row = convert::row(from, to, truncate)
         .ok_or_else(|| Error::unimplemented(format!("Cast {from} to {to} is not supported")))?;
+    if init.env.gpu.is_some() {
+        return Ok(cuda::cast(from, to, convert::cut(from, to, truncate)));
+    }
     let (size_in, size_out) = (from.size(), to.size());
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let x = ctx.input(0)?;
