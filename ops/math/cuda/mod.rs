@@ -1,5 +1,7 @@
 //! Launches of the CUDA kernels of arithmetic: functions of elements, with broadcasting, and conversions.
 
+pub(crate) mod reduction;
+
 use super::selection::Plan;
 use crate::device::cuda::{Arg, Gpu, Source};
 use crate::dtype::DType;
@@ -45,15 +47,15 @@ pub(crate) const ON_INT32: When = &[("T", &[DType::I32])];
 
 static ELEMENTWISE: Source = Source {
     name: "elementwise",
-    text: concat!(include_str!("scalar.cuh"), include_str!("elementwise.cu")),
+    text: concat!(include_str!("../scalar.cuh"), include_str!("../elementwise.cu")),
 };
 static BROADCAST: Source = Source {
     name: "broadcast",
-    text: concat!(include_str!("scalar.cuh"), include_str!("broadcast.cu")),
+    text: concat!(include_str!("../scalar.cuh"), include_str!("../broadcast.cu")),
 };
 static CAST: Source = Source {
     name: "cast",
-    text: include_str!("cast.cu"),
+    text: include_str!("../cast.cu"),
 };
 
 /// The name under which `.cu` files know a type: `f32`, `bool`.
