@@ -1,5 +1,6 @@
 //! BroadcastTo: a tensor repeated to a larger shape.
 
+use super::cuda;
 use super::items::{MOVABLE, produce};
 use super::strided::{BoxCopy, Boxes, Layout, Steps, steps_of};
 use crate::dtype::sets::INDEX;
@@ -20,7 +21,10 @@ pub(crate) static BROADCAST_TO: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Tidx", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Tidx", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tidx", INDEX)], &["shape"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tidx", INDEX)], &["input", "shape", "output"], new),
+    ],
 };
 
 fn incompatible(input: impl std::fmt::Display, out: impl std::fmt::Display) -> Error {

@@ -1,5 +1,6 @@
 //! Concat and ConcatV2: tensors one after the other along an axis.
 
+use super::cuda;
 use super::items::{MOVABLE, produce};
 use super::strided::{BoxCopy, Boxes, Layout, steps_of};
 use crate::device::cpu::ThreadPool;
@@ -28,12 +29,10 @@ pub(crate) static CONCAT: OpEntry = OpEntry {
         let count = ctx.node.inputs().len();
         grad(ctx, 0, 1..count)
     }),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], |_| {
-        Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
-            let last = ctx.num_inputs();
-            compute(ctx, 0, 1..last, "concat_dim")
-        }))
-    })],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_v1),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["concat_dim"], new_v1),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["concat_dim", "values", "output"], new_v1),
+    ],
 };
 
 pub(crate) static CONCAT_V2: OpEntry = OpEntry {
@@ -50,10 +49,20 @@ pub(crate) static CONCAT_V2: OpEntry = OpEntry {
         let last = ctx.node.inputs().len().saturating_sub(1);
         grad(ctx, last, 0..last)
     }),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_v2)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_v2),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["axis"], new_v2),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["values", "axis", "output"], new_v2),
+    ],
 };
 
 type Range = std::ops::Range<usize>;
+
+fn new_v1(_: &KernelInit<'_>) -> Result<AnyKernel> {
+    Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
+        let last = ctx.num_inputs();
+        compute(ctx, 0, 1..last, "concat_dim")
+    }))
+}
 
 fn new_v2(_: &KernelInit<'_>) -> Result<AnyKernel> {
     Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {

@@ -17,7 +17,9 @@ pub(crate) static CONCAT_OFFSET: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("shape_type", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("shape_type", INDEX)], new),
+        KernelDef::gpu_host(&[("shape_type", INDEX)], &["concat_dim", "shape", "offset"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

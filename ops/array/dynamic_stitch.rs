@@ -1,5 +1,6 @@
 //! DynamicStitch: slices of several tensors put together by number.
 
+use super::cuda;
 use super::items::{Item, MOVABLE, Move, produce};
 use super::runs::put_runs;
 use crate::error::{Error, Result};
@@ -19,7 +20,9 @@ pub(crate) static DYNAMIC_STITCH: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["indices", "data", "merged"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! ExpandDims: a new dimension of size 1, without a copy.
 
+use super::cuda;
 use super::reshape::like_input;
 use crate::dtype::sets::INDEX;
 use crate::error::{Error, Result};
@@ -18,7 +19,10 @@ pub(crate) static EXPAND_DIMS: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("Tdim", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("Tdim", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tdim", INDEX)], &["dim"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tdim", INDEX)], &["input", "dim", "output"], new),
+    ],
 };
 
 /// Where the dimension goes.

@@ -1,5 +1,6 @@
 //! Fill: a tensor of one repeated value.
 
+use super::cuda;
 use super::items::{MOVABLE, Repeat, produce};
 use crate::dtype::sets::INDEX;
 use crate::error::{Error, Result};
@@ -21,7 +22,10 @@ pub(crate) static FILL: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(
         &[("T", MOVABLE), ("index_type", INDEX)],
         new,
-    )],
+    ),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("index_type", INDEX)], &["dims"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("index_type", INDEX)], &["dims", "value", "output"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Identity: passes its input through.
 
+use super::stop_gradient::pass;
+use super::cuda;
 use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef};
@@ -14,14 +16,11 @@ pub(crate) static IDENTITY: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::cheap(
-            |ctx: &mut crate::kernel::OpContext<'_>| {
-                let x = ctx.take_value(0)?;
-                ctx.set(0, x)
-            },
-        ))
-    })],
+    kernels: &[KernelDef::cpu(&[], pass),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], pass),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], pass),
+        KernelDef::gpu_host(&[("T", &[DType::Resource, DType::Variant, DType::String])], &["input", "output"], pass),
+    ],
 };
 
 fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {

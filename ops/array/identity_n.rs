@@ -1,5 +1,6 @@
 //! IdentityN: passes several inputs through together.
 
+use super::cuda;
 use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::{Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
@@ -14,7 +15,9 @@ pub(crate) static IDENTITY_N: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {

@@ -1,5 +1,7 @@
 //! Elements as items of which only the size matters: what kernels that move data are generic over.
 
+use crate::device::cuda::Gpu;
+use super::cuda;
 use crate::dtype::{DType, expect_dtype};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -46,6 +48,16 @@ pub(crate) trait Move {
     /// # Errors
     /// Whatever is wrong with the inputs.
     fn run<E: Item>(self, inputs: &[&[E]], out: &mut [E]) -> Result<()>;
+    /// The same where the first input and `out` lie in the memory of a GPU.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the inputs; `Unimplemented` where there is no such kernel.
+    fn launch(self, _gpu: &Gpu, _inputs: &[&Tensor], _out: &Tensor) -> Result<()>
+    where
+        Self: Sized,
+    {
+        Err(Error::unimplemented("a computation that is not done on GPUs"))
+    }
 }
 
 /// A new tensor of that type and shape, filled by `job` from the elements of `inputs`, which have the same type.
@@ -60,6 +72,11 @@ pub(crate) fn produce(
 ) -> Result<Tensor> {
     for t in inputs {
         expect_dtype(dtype, t.dtype())?;
+    }
+    if let Some(gpu) = inputs.first().and_then(|t| Gpu::of(t)) {
+        let out = Tensor::alloc_on(&gpu, dtype, shape)?;
+        job.launch(&gpu, inputs, &out)?;
+        return Ok(out);
     }
     match dtype {
         DType::String => {
@@ -138,6 +155,12 @@ impl Move for Repeat {
                 out.fill(value.clone());
                 Ok(())
             }
+            _ => Err(Error::internal("one element was expected")),
+        }
+    }
+    fn launch(self, gpu: &Gpu, inputs: &[&Tensor], out: &Tensor) -> Result<()> {
+        match inputs {
+            [value] => cuda::fill(gpu, out, value),
             _ => Err(Error::internal("one element was expected")),
         }
     }

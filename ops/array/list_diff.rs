@@ -1,5 +1,6 @@
 //! ListDiff: the elements of one vector that another does not hold.
 
+use super::cuda;
 use super::unique::{COMPARABLE, keys, pick, positions};
 use crate::dtype::sets::INDEX;
 use crate::error::{Error, Result};
@@ -22,7 +23,9 @@ pub(crate) static LIST_DIFF: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(
         &[("T", COMPARABLE), ("out_idx", INDEX)],
         new,
-    )],
+    ),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("out_idx", INDEX)], &["x", "y", "out", "idx"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

@@ -6,6 +6,7 @@ mod concat;
 mod concat_offset;
 mod conjugate_transpose;
 mod constant;
+pub(crate) mod cuda;
 mod diag;
 mod dynamic_partition;
 mod dynamic_stitch;

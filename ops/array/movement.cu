@@ -34,27 +34,32 @@ template <class I, class T> __device__ void move(const T *in, T *out, const Box 
     }
 FOR_SIZES(MOVE)
 
-// One element, of the host or of the device, everywhere.
+// An element from its bytes.
+template <class T> __device__ T made_of(u64 low, u64) { return T(low); }
+template <> __device__ Pair made_of<Pair>(u64 low, u64 high) {
+    Pair p = {low, high};
+    return p;
+}
+
+// One element, given or read, everywhere.
 #define FILL(BYTES, T)                                                                            \
-    extern "C" __global__ void fill_##BYTES(T *out, T value, index_t n) {                         \
-        GRID_STRIDE(i, n) out[i] = value;                                                         \
+    extern "C" __global__ void fill_##BYTES(T *out, u64 low, u64 high, index_t n) {               \
+        GRID_STRIDE(i, n) out[i] = made_of<T>(low, high);                                         \
     }                                                                                             \
     extern "C" __global__ void repeat_##BYTES(const T *value, T *out, index_t n) {                \
         GRID_STRIDE(i, n) out[i] = *value;                                                        \
     }
 FOR_SIZES(FILL)
 
-// Rows of `row` elements of each of `batches` tables of `rows` rows, in the order of the indices; zeros for a row
-// that is not there.
-template <class T> __device__ T zero() { return T(0); }
-template <> __device__ Pair zero<Pair>() { Pair p = {0, 0}; return p; }
+// Rows of `row` elements of tables of `rows` rows each, in the order of the indices, of which `outer` tables have the
+// same `picked` ones; zeros for a row that is not there.
 #define GATHER_BY(BYTES, T, INDEX)                                                                \
     extern "C" __global__ void gather_##BYTES##_##INDEX(const T *in, const INDEX *indices, T *out, \
-                                                        index_t rows, index_t row, index_t picked, index_t n) { \
+                                                        index_t rows, index_t row, index_t outer, index_t picked, index_t n) { \
         GRID_STRIDE(i, n) {                                                                       \
-            const index_t line = i / row, batch = line / picked;                                  \
-            const index_t k = index_t(indices[line - batch * picked]);                            \
-            out[i] = k >= 0 && k < rows ? in[(batch * rows + k) * row + (i - line * row)] : zero<T>(); \
+            const index_t line = i / row, table = line / picked;                                  \
+            const index_t k = index_t(indices[table / outer * picked + (line - table * picked)]);                            \
+            out[i] = k >= 0 && k < rows ? in[(table * rows + k) * row + (i - line * row)] : made_of<T>(0, 0); \
         }                                                                                         \
     }
 #define GATHER(BYTES, T) GATHER_BY(BYTES, T, i32) GATHER_BY(BYTES, T, i64)

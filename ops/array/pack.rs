@@ -1,5 +1,6 @@
 //! Pack: tensors of one shape side by side along a new axis (`stack`).
 
+use super::cuda;
 use super::items::{MOVABLE, produce};
 use super::strided::{BoxCopy, Boxes, Layout, Steps, steps_of};
 use crate::dtype::DType;
@@ -21,7 +22,10 @@ pub(crate) static PACK: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["values", "output"], new),
+    ],
 };
 
 /// The axis among `rank` of the result, counted from the front.

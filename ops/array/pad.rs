@@ -1,5 +1,6 @@
 //! Pad and PadV2: a border of one value around a tensor.
 
+use super::cuda;
 use super::items::{MOVABLE, produce};
 use super::slice::column_shape;
 use super::strided::{BoxCopy, Boxes, Layout};
@@ -26,7 +27,10 @@ pub(crate) static PAD: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(
         &[("T", PODS_AND_STRING), ("Tpaddings", INDEX)],
         new,
-    )],
+    ),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tpaddings", INDEX)], &["paddings"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tpaddings", INDEX)], &["input", "paddings", "output"], new),
+    ],
 };
 
 pub(crate) static PAD_V2: OpEntry = OpEntry {
@@ -37,7 +41,10 @@ pub(crate) static PAD_V2: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Tpaddings", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Tpaddings", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tpaddings", INDEX)], &["paddings", "constant_values"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tpaddings", INDEX)], &["input", "paddings", "constant_values", "output"], new),
+    ],
 };
 
 /// Elements before and after along one dimension.

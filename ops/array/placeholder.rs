@@ -1,5 +1,6 @@
 //! Placeholder: a tensor that each run must feed.
 
+use super::cuda;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::grad::Grad;
@@ -17,7 +18,9 @@ pub(crate) static PLACEHOLDER: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("dtype", cuda::ON_GPU)], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {

@@ -1,5 +1,6 @@
 //! PlaceholderV2: a placeholder of old graphs whose shape must be given.
 
+use super::cuda;
 use super::placeholder;
 use crate::grad::Grad;
 use crate::kernel::KernelDef;
@@ -14,5 +15,7 @@ pub(crate) static PLACEHOLDER_V2: OpEntry = OpEntry {
         infer: infer::shape_attr,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], placeholder::new)],
+    kernels: &[KernelDef::cpu(&[], placeholder::new),
+        KernelDef::gpu(&[("dtype", cuda::ON_GPU)], placeholder::new),
+    ],
 };

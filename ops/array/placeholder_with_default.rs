@@ -1,5 +1,6 @@
 //! PlaceholderWithDefault: a tensor that a run may feed; else it is the input.
 
+use super::cuda;
 use super::stop_gradient::pass;
 use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::{Operand, Output, Scope};
@@ -16,7 +17,10 @@ pub(crate) static PLACEHOLDER_WITH_DEFAULT: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], pass)],
+    kernels: &[KernelDef::cpu(&[], pass),
+        KernelDef::gpu(&[("dtype", cuda::ON_GPU)], pass),
+        KernelDef::gpu_host(&[("dtype", cuda::INT32)], &["input", "output"], pass),
+    ],
 };
 
 /// What is fed may be less special than the default: the shape is the attribute's.

@@ -1,5 +1,6 @@
 //! PreventGradient: passes its input through; asking for a gradient through it is an error.
 
+use super::cuda;
 use super::stop_gradient::pass;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, InputGradients};
@@ -16,7 +17,10 @@ pub(crate) static PREVENT_GRADIENT: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], pass)],
+    kernels: &[KernelDef::cpu(&[], pass),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], pass),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], pass),
+    ],
 };
 
 fn grad<'g>(ctx: &GradCtx<'g>) -> crate::Result<InputGradients<'g>> {

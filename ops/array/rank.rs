@@ -1,5 +1,6 @@
 //! Rank: the number of dimensions of a tensor.
 
+use super::cuda;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::grad::Grad;
@@ -17,7 +18,10 @@ pub(crate) static RANK: OpEntry = OpEntry {
         infer: infer::scalar,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["output"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], new),
+    ],
 };
 
 fn new(_: &KernelInit<'_>) -> Result<AnyKernel> {

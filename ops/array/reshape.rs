@@ -1,5 +1,6 @@
 //! Reshape: the same elements in another shape, without a copy.
 
+use super::cuda;
 use crate::dtype::sets::INDEX;
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -17,7 +18,10 @@ pub(crate) static RESHAPE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("Tshape", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("Tshape", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tshape", INDEX)], &["shape"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tshape", INDEX)], &["tensor", "shape", "output"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

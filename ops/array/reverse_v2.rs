@@ -1,5 +1,6 @@
 //! ReverseV2 and Reverse: dimensions walked backwards.
 
+use super::cuda;
 use super::strided::{Layout, rearranged};
 use crate::dtype::{sets::INDEX, sets::PODS_AND_STRING};
 use crate::error::{Error, Result};
@@ -20,7 +21,10 @@ pub(crate) static REVERSE_V2: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(
         &[("T", PODS_AND_STRING), ("Tidx", INDEX)],
         new,
-    )],
+    ),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["axis"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["tensor", "axis", "output"], new),
+    ],
 };
 
 /// Which dimensions are walked backwards.

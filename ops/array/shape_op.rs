@@ -1,5 +1,6 @@
 //! Shape: the sizes of a tensor.
 
+use super::cuda;
 use crate::dtype::{DType, sets::INDEX};
 use crate::error::{Error, Result};
 use crate::grad::Grad;
@@ -18,7 +19,10 @@ pub(crate) static SHAPE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("out_type", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("out_type", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("out_type", INDEX)], &["output"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("out_type", INDEX)], &["input", "output"], new),
+    ],
 };
 
 /// Each output is a vector with the rank of its input as length.

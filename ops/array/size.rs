@@ -1,5 +1,6 @@
 //! Size: the number of elements of a tensor.
 
+use super::cuda;
 use crate::dtype::{DType, sets::INDEX};
 use crate::error::{Error, Result};
 use crate::grad::Grad;
@@ -17,7 +18,10 @@ pub(crate) static SIZE: OpEntry = OpEntry {
         infer: infer::scalar,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("out_type", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("out_type", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("out_type", INDEX)], &["output"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("out_type", INDEX)], &["input", "output"], new),
+    ],
 };
 
 fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {

@@ -1,5 +1,6 @@
 //! Slice: a box of a tensor.
 
+use super::cuda;
 use super::items::MOVABLE;
 use super::strided::{Layout, rearranged};
 use crate::dtype::sets::INDEX;
@@ -19,7 +20,10 @@ pub(crate) static SLICE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["begin", "size"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "begin", "size", "output"], new),
+    ],
 };
 
 /// Begin and size along one dimension of size `n`.

@@ -1,5 +1,6 @@
 //! Split and SplitV: cutting a tensor apart along an axis.
 
+use super::cuda;
 use super::items::MOVABLE;
 use super::strided::{Layout, rearranged};
 use crate::dtype::DType;
@@ -23,7 +24,10 @@ pub(crate) static SPLIT: OpEntry = OpEntry {
         let joined = joined_grads(ctx, 0);
         Ok(vec![None, joined])
     }),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_split)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_split),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["split_dim"], new_split),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["split_dim", "value", "output"], new_split),
+    ],
 };
 
 pub(crate) static SPLIT_V: OpEntry = OpEntry {
@@ -40,7 +44,10 @@ pub(crate) static SPLIT_V: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(
         &[("T", MOVABLE), ("Tlen", LENGTHS)],
         new_split_v,
-    )],
+    ),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tlen", LENGTHS)], &["size_splits", "split_dim"], new_split_v),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tlen", LENGTHS)], &["value", "size_splits", "split_dim", "output"], new_split_v),
+    ],
 };
 
 const LENGTHS: &[DType] = &[DType::I8, DType::I32, DType::I64];

@@ -1,5 +1,6 @@
 //! Squeeze: drops dimensions of size 1, without a copy.
 
+use super::cuda;
 use super::reshape::like_input;
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -17,7 +18,10 @@ pub(crate) static SQUEEZE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], new),
+    ],
 };
 
 /// Which dimensions are named; none means all of size 1.

@@ -1,5 +1,6 @@
 //! StopGradient: passes its input through, but no gradient back.
 
+use super::cuda;
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
@@ -14,7 +15,10 @@ pub(crate) static STOP_GRADIENT: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], pass)],
+    kernels: &[KernelDef::cpu(&[], pass),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], pass),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], pass),
+    ],
 };
 
 /// The kernel of ops that pass their input through.

@@ -1,5 +1,6 @@
 //! Tile: a tensor repeated along its dimensions.
 
+use super::cuda;
 use super::items::{MOVABLE, produce};
 use super::strided::{BoxCopy, Boxes, Layout, Steps, steps_of};
 use crate::dtype::sets::INDEX;
@@ -23,7 +24,10 @@ pub(crate) static TILE: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(
         &[("T", MOVABLE), ("Tmultiples", INDEX)],
         new,
-    )],
+    ),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tmultiples", INDEX)], &["multiples"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tmultiples", INDEX)], &["input", "multiples", "output"], new),
+    ],
 };
 
 fn overflow(a: usize, b: usize) -> Error {

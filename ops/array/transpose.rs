@@ -1,5 +1,6 @@
 //! Transpose: dimensions in another order.
 
+use super::cuda;
 use super::items::MOVABLE;
 use super::runs::list;
 use super::strided::{Layout, rearranged, steps_of};
@@ -21,7 +22,10 @@ pub(crate) static TRANSPOSE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["perm"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["x", "perm", "y"], new),
+    ],
 };
 
 /// Checks that `perm` names each dimension once.

@@ -1,5 +1,6 @@
 //! Unpack: the slices of a tensor along an axis, without that axis (`unstack`).
 
+use super::cuda;
 use super::items::MOVABLE;
 use super::pack::checked_axis;
 use super::strided::{Layout, rearranged, steps_of};
@@ -19,7 +20,10 @@ pub(crate) static UNPACK: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["value", "output"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

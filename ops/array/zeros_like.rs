@@ -1,5 +1,8 @@
 //! ZerosLike: zeros (false, empty strings) of the input's shape and type.
 
+use super::zeros::number;
+use crate::device::cuda::Gpu;
+use super::cuda;
 use super::zeros::filled_constant;
 use crate::dtype::{DType, sets::PODS_AND_STRING};
 use crate::grad::Grad;
@@ -22,6 +25,8 @@ pub(crate) static ZEROS_LIKE: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::Variant])], |_| {
             Ok(AnyKernel::new(crate::ops::list::arithmetic::zeros_like))
         }),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["x", "y"], new),
     ],
 };
 
@@ -30,6 +35,9 @@ fn new(_: &KernelInit<'_>) -> crate::Result<AnyKernel> {
         let (dtype, shape) = (ctx.input(0)?.dtype(), ctx.input(0)?.shape().clone());
         if !dtype.is_pod() {
             return ctx.set(0, Tensor::zeros(dtype, shape)?);
+        }
+        if let Some(gpu) = Gpu::of(ctx.input(0)?) {
+            return ctx.set(0, cuda::filled(&gpu, shape, &number(dtype, 0)?)?);
         }
         let (mut y, _) = ctx.forward_or_alloc(&[0], dtype, &shape)?;
         y.bytes_mut()?.fill(0);

@@ -16,7 +16,11 @@ pub(crate) static CONTROL_TRIGGER: OpEntry = OpEntry {
     grad: Grad::NotDifferentiable,
     kernels: &[KernelDef::cpu(&[], |_| {
         Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
-    })],
+    }),
+        KernelDef::gpu(&[], |_| {
+            Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
+        }),
+    ],
 };
 
 impl<'g> Scope<'g> {

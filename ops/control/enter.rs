@@ -1,5 +1,6 @@
 //! Enter, RefEnter: a tensor goes into a child frame, the activation of a loop.
 
+use crate::ops::array::cuda;
 use super::forward;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, InputGradients};
@@ -16,7 +17,10 @@ pub(crate) static ENTER: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], new),
+    ],
 };
 
 pub(crate) static REF_ENTER: OpEntry = OpEntry {
@@ -27,7 +31,10 @@ pub(crate) static REF_ENTER: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], new),
+    ],
 };
 
 fn check(attrs: &Attrs) -> crate::Result<()> {

@@ -1,5 +1,6 @@
 //! Exit, RefExit: a tensor leaves its frame.
 
+use crate::ops::array::cuda;
 use super::forward;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -15,7 +16,10 @@ pub(crate) static EXIT: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel)],
+    kernels: &[KernelDef::cpu(&[], forward::kernel),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
+    ],
 };
 
 pub(crate) static REF_EXIT: OpEntry = OpEntry {
@@ -26,7 +30,10 @@ pub(crate) static REF_EXIT: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel)],
+    kernels: &[KernelDef::cpu(&[], forward::kernel),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
+    ],
 };
 
 /// The gradient enters the backward loop.

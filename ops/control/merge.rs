@@ -1,5 +1,6 @@
 //! Merge, RefMerge: the first live input passes.
 
+use crate::ops::array::cuda;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
@@ -18,7 +19,10 @@ pub(crate) static MERGE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["value_index"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["inputs", "output", "value_index"], new),
+    ],
 };
 
 pub(crate) static REF_MERGE: OpEntry = OpEntry {
@@ -29,7 +33,10 @@ pub(crate) static REF_MERGE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["value_index"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["inputs", "output", "value_index"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {

@@ -1,5 +1,6 @@
 //! NextIteration, RefNextIteration: a tensor goes on to the next iteration of its frame.
 
+use crate::ops::array::cuda;
 use super::forward;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -15,7 +16,10 @@ pub(crate) static NEXT_ITERATION: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel)],
+    kernels: &[KernelDef::cpu(&[], forward::kernel),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
+    ],
 };
 
 pub(crate) static REF_NEXT_ITERATION: OpEntry = OpEntry {
@@ -26,7 +30,10 @@ pub(crate) static REF_NEXT_ITERATION: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel)],
+    kernels: &[KernelDef::cpu(&[], forward::kernel),
+        KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
+    ],
 };
 
 /// The gradient passes: the loop's Switch closes the backward loop.

@@ -16,7 +16,11 @@ pub(crate) static NO_OP: OpEntry = OpEntry {
     grad: Grad::NotDifferentiable,
     kernels: &[KernelDef::cpu(&[], |_| {
         Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
-    })],
+    }),
+        KernelDef::gpu(&[], |_| {
+            Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
+        }),
+    ],
 };
 
 impl<'g> Scope<'g> {

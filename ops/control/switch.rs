@@ -1,5 +1,6 @@
 //! Switch, RefSwitch: a tensor goes to one of two outputs; the other output is dead.
 
+use crate::ops::array::cuda;
 use super::forward;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, Gradient, InputGradients, dense};
@@ -16,7 +17,10 @@ pub(crate) static SWITCH: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["pred"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "pred", "output_false", "output_true"], new),
+    ],
 };
 
 pub(crate) static REF_SWITCH: OpEntry = OpEntry {
@@ -27,7 +31,10 @@ pub(crate) static REF_SWITCH: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[KernelDef::cpu(&[], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["pred"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "pred", "output_false", "output_true"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {

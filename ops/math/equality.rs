@@ -4,11 +4,13 @@ use super::binary::{Binary, binary};
 use super::cuda;
 use super::elementwise::for_type;
 use super::strings;
+use crate::device::cuda::Gpu;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::kernel::{AnyKernel, Kernel, KernelDef, KernelInit, OpContext};
 use crate::op::ShapeCtx;
-use crate::shape::{Broadcast, broadcast_shapes};
+use crate::ops::array::cuda::filled;
+use crate::shape::{Broadcast, Shape, broadcast_shapes};
 use crate::tensor::{Bytes, Tensor};
 use half::{bf16, f16};
 use num_complex::Complex;
@@ -44,10 +46,11 @@ impl Kernel for Lenient {
     fn compute(&self, ctx: &mut OpContext<'_>) -> Result<()> {
         if Broadcast::new(ctx.input(0)?.shape(), ctx.input(1)?.shape()).is_err() {
             let answer = Tensor::scalar(self.answer)?;
-            return match ctx.input(0)?.is_on_gpu() {
-                false => ctx.set(0, answer),
-                true => ctx.set_uploaded(0, answer),
+            let answer = match Gpu::of(ctx.input(0)?) {
+                None => answer,
+                Some(gpu) => filled(&gpu, Shape::scalar(), &answer)?,
             };
+            return ctx.set(0, answer);
         }
         match &self.kernel {
             AnyKernel::Sync(k) => k.compute(ctx),

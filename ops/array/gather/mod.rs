@@ -2,6 +2,9 @@
 
 mod grad;
 
+use crate::device::cuda::Gpu;
+use crate::dtype::sets::INDEX;
+use super::cuda;
 use super::items::{Item, MOVABLE, Move, produce};
 use super::runs::{checked_indices, take_runs};
 use crate::device::cpu::ThreadPool;
@@ -25,13 +28,11 @@ pub(crate) static GATHER: OpEntry = OpEntry {
     grad: Grad::Fn(grad::rows),
     kernels: &[KernelDef::cpu(
         &[("Tparams", MOVABLE), ("Tindices", INDICES)],
-        |_| {
-            Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
-                let out = gathered(ctx.pool(), ctx.input(0)?, ctx.input(1)?, 0, 0)?;
-                ctx.set(0, out)
-            }))
-        },
-    )],
+        new_v1,
+    ),
+        KernelDef::gpu(&[("Tparams", cuda::ON_GPU), ("Tindices", INDEX)], new_v1),
+        KernelDef::gpu_host(&[("Tparams", cuda::INT32), ("Tindices", INDEX)], &["params", "indices", "output"], new_v1),
+    ],
 };
 
 pub(crate) static GATHER_V2: OpEntry = OpEntry {
@@ -45,7 +46,10 @@ pub(crate) static GATHER_V2: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(
         &[("Tparams", MOVABLE), ("Tindices", INDICES)],
         new_v2,
-    )],
+    ),
+        KernelDef::gpu_host(&[("Tparams", cuda::ON_GPU), ("Tindices", INDEX)], &["axis"], new_v2),
+        KernelDef::gpu_host(&[("Tparams", cuda::INT32), ("Tindices", INDEX)], &["params", "indices", "axis", "output"], new_v2),
+    ],
 };
 
 const INDICES: &[DType] = &[DType::I16, DType::I32, DType::I64];
@@ -148,6 +152,13 @@ fn batch_mismatch(i: usize, params: usize, indices: usize) -> Error {
     ))
 }
 
+fn new_v1(_: &KernelInit<'_>) -> Result<AnyKernel> {
+    Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
+        let out = gathered(ctx.pool(), ctx.input(0)?, ctx.input(1)?, 0, 0)?;
+        ctx.set(0, out)
+    }))
+}
+
 fn new_v2(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let batch = init.attrs.int("batch_dims")?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
@@ -205,6 +216,17 @@ pub(crate) fn gathered(
     dims.extend_from_slice(&i.dims()[batch..]);
     dims.extend_from_slice(&p.dims()[axis + 1..]);
     let shape = Shape::of(&dims)?;
+    if let Some(gpu) = Gpu::of(params) {
+        let out = Tensor::alloc_on(&gpu, params.dtype(), shape)?;
+        let sizes = cuda::Rows {
+            rows: limit,
+            row: p.product(axis + 1..p.rank()),
+            outer: p.product(batch..axis).max(1),
+            picked: i.product(batch..i.rank()).max(1),
+        };
+        cuda::gather(&gpu, params, indices, &out, &sizes)?;
+        return Ok(out);
+    }
     let numbers = checked_indices("indices", i, &indices.to_i64s()?, limit)?;
     if shape.elements() == 0 {
         return Tensor::zeros(params.dtype(), shape);

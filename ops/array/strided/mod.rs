@@ -3,6 +3,8 @@
 
 mod copy;
 
+use crate::device::cuda::Gpu;
+use super::cuda;
 use super::items::{Item, Move, produce};
 use crate::device::cpu::ThreadPool;
 use crate::error::{Error, Result};
@@ -90,6 +92,21 @@ impl Move for Boxes<'_> {
         }
         Ok(())
     }
+    fn launch(self, gpu: &Gpu, inputs: &[&Tensor], out: &Tensor) -> Result<()> {
+        let input = |i: usize| inputs.get(i).ok_or_else(|| Error::internal("a missing input"));
+        if let Some(i) = self.fill {
+            cuda::fill(gpu, out, input(i)?)?;
+        }
+        for c in self.copies {
+            let x = input(c.input)?;
+            if c.dims.contains(&0) {
+                continue;
+            }
+            check_box(&c.dims, x.elements(), &c.from, out.elements(), &c.to)?;
+            cuda::copy_box(gpu, c, x, out)?;
+        }
+        Ok(())
+    }
 }
 
 /// A tensor of that shape whose elements are those of `x` in the order that `from` walks them. Where they lie
@@ -153,16 +170,7 @@ pub(crate) fn copy_box<E: Item>(
     if dims.contains(&0) {
         return Ok(());
     }
-    let beyond = || Error::internal("a copy beyond its tensor");
-    if from.steps.len() != dims.len() || to.steps.len() != dims.len() {
-        return Err(beyond());
-    }
-    if !within(dims, from, src.len()) || !within(dims, to, dst.len()) {
-        return Err(beyond());
-    }
-    if !writes_once(dims, &to.steps) {
-        return Err(Error::internal("a copy that writes an element twice"));
-    }
+    check_box(dims, src.len(), from, dst.len(), to)?;
     let job = Job {
         plan: Plan::new(dims, from, to),
         // SAFETY: `start` lies within the slices (checked above: the box is not empty).
@@ -171,6 +179,21 @@ pub(crate) fn copy_box<E: Item>(
         dst: unsafe { dst.as_mut_ptr().add(to.start) },
     };
     job.run(pool);
+    Ok(())
+}
+
+/// Fails unless a box that is not empty lies within so many elements on both sides and writes each once.
+fn check_box(dims: &[usize], src: usize, from: &Layout, dst: usize, to: &Layout) -> Result<()> {
+    let beyond = || Error::internal("a copy beyond its tensor");
+    if from.steps.len() != dims.len() || to.steps.len() != dims.len() {
+        return Err(beyond());
+    }
+    if !within(dims, from, src) || !within(dims, to, dst) {
+        return Err(beyond());
+    }
+    if !writes_once(dims, &to.steps) {
+        return Err(Error::internal("a copy that writes an element twice"));
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! StridedSliceGrad: puts a gradient back where a strided slice was taken, zeros elsewhere.
 
+use super::super::cuda;
 use super::super::items::{MOVABLE, produce};
 use super::super::strided::{BoxCopy, Boxes, Layout};
 use super::super::zeros::number;
@@ -22,7 +23,10 @@ pub(crate) static STRIDED_SLICE_GRAD: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Index", INDEX)], &["shape", "begin", "end", "strides"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Index", INDEX)], &["shape", "begin", "end", "strides", "dy", "output"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

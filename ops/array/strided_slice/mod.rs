@@ -8,6 +8,7 @@ pub use dense::{DenseSlice, Masks};
 pub(super) use grad::STRIDED_SLICE_GRAD;
 pub use spec::{Index, SliceSpec};
 
+use super::super::cuda;
 use super::items::MOVABLE;
 use super::strided::rearranged;
 use crate::dtype::DType;
@@ -27,7 +28,10 @@ pub(crate) static STRIDED_SLICE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDICES)], new)],
+    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDICES)], new),
+        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Index", INDICES)], &["begin", "end", "strides"], new),
+        KernelDef::gpu_host(&[("T", cuda::INT32), ("Index", INDICES)], &["input", "begin", "end", "strides", "output"], new),
+    ],
 };
 
 const INDICES: &[DType] = &[DType::I16, DType::I32, DType::I64];
