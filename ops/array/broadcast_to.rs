@@ -21,9 +21,14 @@ pub(crate) static BROADCAST_TO: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Tidx", INDEX)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("Tidx", INDEX)], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tidx", INDEX)], &["shape"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tidx", INDEX)], &["input", "shape", "output"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Tidx", INDEX)],
+            &["input", "shape", "output"],
+            new,
+        ),
     ],
 };
 

@@ -29,9 +29,14 @@ pub(crate) static CONCAT: OpEntry = OpEntry {
         let count = ctx.node.inputs().len();
         grad(ctx, 0, 1..count)
     }),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_v1),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE)], new_v1),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["concat_dim"], new_v1),
-        KernelDef::gpu_host(&[("T", cuda::INT32)], &["concat_dim", "values", "output"], new_v1),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32)],
+            &["concat_dim", "values", "output"],
+            new_v1,
+        ),
     ],
 };
 
@@ -49,7 +54,8 @@ pub(crate) static CONCAT_V2: OpEntry = OpEntry {
         let last = ctx.node.inputs().len().saturating_sub(1);
         grad(ctx, last, 0..last)
     }),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_v2),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE)], new_v2),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["axis"], new_v2),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["values", "axis", "output"], new_v2),
     ],

@@ -17,8 +17,13 @@ pub(crate) static CONCAT_OFFSET: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("shape_type", INDEX)], new),
-        KernelDef::gpu_host(&[("shape_type", INDEX)], &["concat_dim", "shape", "offset"], new),
+    kernels: &[
+        KernelDef::cpu(&[("shape_type", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("shape_type", INDEX)],
+            &["concat_dim", "shape", "offset"],
+            new,
+        ),
     ],
 };
 

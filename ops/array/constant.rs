@@ -1,10 +1,14 @@
 //! Const: a tensor that is part of the graph. (Its builder is `Scope::constant`.)
 
+use super::cuda;
+use crate::dtype::DType;
 use crate::error::Error;
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
+use crate::tensor::Tensor;
+use parking_lot::Mutex;
 
 pub(crate) static CONST: OpEntry = OpEntry {
     def: OpDef {
@@ -14,7 +18,11 @@ pub(crate) static CONST: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[
+        KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("dtype", cuda::ON_GPU)], on_gpu),
+        KernelDef::gpu_host(&[("dtype", HOST_ONLY)], &["output"], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
@@ -35,5 +43,22 @@ fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
     let value = init.attrs.tensor("value")?.clone();
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         ctx.set(0, value.clone())
+    }))
+}
+
+/// Constants that stay on the host also where the node is on a GPU.
+const HOST_ONLY: &[DType] = &[DType::I32, DType::String];
+
+/// The value is copied to the GPU in the first step, and shared by all.
+fn on_gpu(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
+    let value = init.attrs.tensor("value")?.clone();
+    let uploaded = Mutex::new(None::<Tensor>);
+    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
+        let mut uploaded = uploaded.lock();
+        let there = match &*uploaded {
+            Some(t) => t.clone(),
+            None => uploaded.insert(ctx.gpu()?.upload(&value)?).clone(),
+        };
+        ctx.set(0, there)
     }))
 }

@@ -68,8 +68,19 @@ pub(super) fn copy_box(gpu: &Gpu, copy: &BoxCopy, from: &Tensor, to: &Tensor) ->
     }
     let starts = [copy.from.start as i64, copy.to.start as i64];
     let layout = words([dims.len() as i64].into_iter().chain(fields).chain(starts));
-    let args = [from.device_ptr()?, to.device_ptr()?, Arg::I64(n as i64), layout];
-    run(gpu, &MOVEMENT, &format!("move_{}", to.dtype().size()), n, args)
+    let args = [
+        from.device_ptr()?,
+        to.device_ptr()?,
+        Arg::I64(n as i64),
+        layout,
+    ];
+    run(
+        gpu,
+        &MOVEMENT,
+        &format!("move_{}", to.dtype().size()),
+        n,
+        args,
+    )
 }
 
 /// Whether an outer step goes over a whole inner dimension.
@@ -136,12 +147,25 @@ pub(super) fn gather(
     let index = match indices.dtype() {
         DType::I32 => "i32",
         DType::I64 => "i64",
-        other => return Err(Error::unimplemented(format!("indices of type {other} on a GPU"))),
+        other => {
+            return Err(Error::unimplemented(format!(
+                "indices of type {other} on a GPU"
+            )));
+        }
     };
     let name = format!("gather_{}_{index}", out.dtype().size());
     let sizes = [sizes.rows, sizes.row, sizes.outer, sizes.picked, n];
     let [rows, row, outer, picked, count] = sizes.map(|v| Arg::I64(v as i64));
     let [params, indices] = [params.device_ptr()?, indices.device_ptr()?];
-    let args = [params, indices, out.device_ptr()?, rows, row, outer, picked, count];
+    let args = [
+        params,
+        indices,
+        out.device_ptr()?,
+        rows,
+        row,
+        outer,
+        picked,
+        count,
+    ];
     run(gpu, &MOVEMENT, &name, n, args)
 }

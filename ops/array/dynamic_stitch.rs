@@ -20,7 +20,8 @@ pub(crate) static DYNAMIC_STITCH: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE)], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["indices", "data", "merged"], new),
     ],
 };

@@ -19,9 +19,14 @@ pub(crate) static EXPAND_DIMS: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("Tdim", INDEX)], new),
+    kernels: &[
+        KernelDef::cpu(&[("Tdim", INDEX)], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tdim", INDEX)], &["dim"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tdim", INDEX)], &["input", "dim", "output"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Tdim", INDEX)],
+            &["input", "dim", "output"],
+            new,
+        ),
     ],
 };
 

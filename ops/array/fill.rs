@@ -19,12 +19,18 @@ pub(crate) static FILL: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(
-        &[("T", MOVABLE), ("index_type", INDEX)],
-        new,
-    ),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("index_type", INDEX)], &["dims"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("index_type", INDEX)], &["dims", "value", "output"], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("index_type", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("index_type", INDEX)],
+            &["dims"],
+            new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("index_type", INDEX)],
+            &["dims", "value", "output"],
+            new,
+        ),
     ],
 };
 

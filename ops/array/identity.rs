@@ -1,10 +1,11 @@
 //! Identity: passes its input through.
 
-use super::stop_gradient::pass;
 use super::cuda;
+use super::stop_gradient::pass;
+use crate::dtype::DType;
 use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::{Operand, Output, Scope};
-use crate::kernel::{AnyKernel, KernelDef};
+use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef, infer};
 use crate::registry::OpEntry;
 
@@ -16,10 +17,15 @@ pub(crate) static IDENTITY: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], pass),
+    kernels: &[
+        KernelDef::cpu(&[], pass),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], pass),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], pass),
-        KernelDef::gpu_host(&[("T", &[DType::Resource, DType::Variant, DType::String])], &["input", "output"], pass),
+        KernelDef::gpu_host(
+            &[("T", &[DType::Resource, DType::Variant, DType::String])],
+            &["input", "output"],
+            pass,
+        ),
     ],
 };
 

@@ -15,7 +15,8 @@ pub(crate) static IDENTITY_N: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
     ],
 };

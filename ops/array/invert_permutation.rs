@@ -17,7 +17,8 @@ pub(crate) static INVERT_PERMUTATION: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("T", INDEX)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", INDEX)], new),
         KernelDef::gpu_host(&[("T", INDEX)], &["x", "y"], new),
     ],
 };

@@ -1,7 +1,7 @@
 //! Elements as items of which only the size matters: what kernels that move data are generic over.
 
-use crate::device::cuda::Gpu;
 use super::cuda;
+use crate::device::cuda::Gpu;
 use crate::dtype::{DType, expect_dtype};
 use crate::error::{Error, Result};
 use crate::shape::Shape;
@@ -56,7 +56,9 @@ pub(crate) trait Move {
     where
         Self: Sized,
     {
-        Err(Error::unimplemented("a computation that is not done on GPUs"))
+        Err(Error::unimplemented(
+            "a computation that is not done on GPUs",
+        ))
     }
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn produce(
     for t in inputs {
         expect_dtype(dtype, t.dtype())?;
     }
-    if let Some(gpu) = inputs.first().and_then(|t| Gpu::of(t)) {
+    if let Some(gpu) = inputs.first().and_then(|t| t.gpu().cloned()) {
         let out = Tensor::alloc_on(&gpu, dtype, shape)?;
         job.launch(&gpu, inputs, &out)?;
         return Ok(out);

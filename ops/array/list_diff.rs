@@ -20,11 +20,13 @@ pub(crate) static LIST_DIFF: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(
-        &[("T", COMPARABLE), ("out_idx", INDEX)],
-        new,
-    ),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("out_idx", INDEX)], &["x", "y", "out", "idx"], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", COMPARABLE), ("out_idx", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("out_idx", INDEX)],
+            &["x", "y", "out", "idx"],
+            new,
+        ),
     ],
 };
 

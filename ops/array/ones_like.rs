@@ -5,7 +5,6 @@ use super::zeros::number;
 use crate::dtype::sets::PODS;
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
-use crate::device::cuda::Gpu;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, infer};
 use crate::ops::array::items::{Repeat, produce};
@@ -19,7 +18,8 @@ pub(crate) static ONES_LIKE: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("T", PODS)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", PODS)], new),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["x", "y"], new),
     ],
@@ -29,7 +29,7 @@ fn new(init: &KernelInit<'_>) -> crate::Result<AnyKernel> {
     let one = number(init.attrs.dtype("T")?, 1)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let shape = ctx.input(0)?.shape().clone();
-        if let Some(gpu) = Gpu::of(ctx.input(0)?) {
+        if let Some(gpu) = ctx.input(0)?.gpu().cloned() {
             return ctx.set(0, cuda::filled(&gpu, shape, &one)?);
         }
         ctx.set(0, produce(one.dtype(), shape, &[&one], Repeat)?)

@@ -22,7 +22,8 @@ pub(crate) static PACK: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE)], new),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["values", "output"], new),
     ],

@@ -24,12 +24,18 @@ pub(crate) static PAD: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(
-        &[("T", PODS_AND_STRING), ("Tpaddings", INDEX)],
-        new,
-    ),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tpaddings", INDEX)], &["paddings"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tpaddings", INDEX)], &["input", "paddings", "output"], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", PODS_AND_STRING), ("Tpaddings", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("Tpaddings", INDEX)],
+            &["paddings"],
+            new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Tpaddings", INDEX)],
+            &["input", "paddings", "output"],
+            new,
+        ),
     ],
 };
 
@@ -41,9 +47,18 @@ pub(crate) static PAD_V2: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Tpaddings", INDEX)], new),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tpaddings", INDEX)], &["paddings", "constant_values"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tpaddings", INDEX)], &["input", "paddings", "constant_values", "output"], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("Tpaddings", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("Tpaddings", INDEX)],
+            &["paddings", "constant_values"],
+            new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Tpaddings", INDEX)],
+            &["input", "paddings", "constant_values", "output"],
+            new,
+        ),
     ],
 };
 

@@ -18,7 +18,8 @@ pub(crate) static PLACEHOLDER: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu(&[("dtype", cuda::ON_GPU)], new),
     ],
 };

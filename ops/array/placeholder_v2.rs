@@ -15,7 +15,8 @@ pub(crate) static PLACEHOLDER_V2: OpEntry = OpEntry {
         infer: infer::shape_attr,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], placeholder::new),
+    kernels: &[
+        KernelDef::cpu(&[], placeholder::new),
         KernelDef::gpu(&[("dtype", cuda::ON_GPU)], placeholder::new),
     ],
 };

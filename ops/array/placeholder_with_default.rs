@@ -17,7 +17,8 @@ pub(crate) static PLACEHOLDER_WITH_DEFAULT: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], pass),
+    kernels: &[
+        KernelDef::cpu(&[], pass),
         KernelDef::gpu(&[("dtype", cuda::ON_GPU)], pass),
         KernelDef::gpu_host(&[("dtype", cuda::INT32)], &["input", "output"], pass),
     ],

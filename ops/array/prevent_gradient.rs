@@ -17,7 +17,8 @@ pub(crate) static PREVENT_GRADIENT: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], pass),
+    kernels: &[
+        KernelDef::cpu(&[], pass),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], pass),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], pass),
     ],

@@ -27,10 +27,26 @@ pub(crate) static RANGE: OpEntry = OpEntry {
         KernelDef::cpu(&[("Tidx", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("Tidx", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("Tidx", &[DType::BF16])], new::<bf16>),
-        KernelDef::gpu_host(&[("Tidx", &[DType::I32])], &["start", "limit", "delta", "output"], new::<i32>),
-        KernelDef::gpu_host(&[("Tidx", &[DType::I64])], &["start", "limit", "delta", "output"], new::<i64>),
-        KernelDef::gpu_host(&[("Tidx", &[DType::F32])], &["start", "limit", "delta", "output"], new::<f32>),
-        KernelDef::gpu_host(&[("Tidx", &[DType::F64])], &["start", "limit", "delta", "output"], new::<f64>),
+        KernelDef::gpu_host(
+            &[("Tidx", &[DType::I32])],
+            &["start", "limit", "delta", "output"],
+            new::<i32>,
+        ),
+        KernelDef::gpu_host(
+            &[("Tidx", &[DType::I64])],
+            &["start", "limit", "delta", "output"],
+            new::<i64>,
+        ),
+        KernelDef::gpu_host(
+            &[("Tidx", &[DType::F32])],
+            &["start", "limit", "delta", "output"],
+            new::<f32>,
+        ),
+        KernelDef::gpu_host(
+            &[("Tidx", &[DType::F64])],
+            &["start", "limit", "delta", "output"],
+            new::<f64>,
+        ),
     ],
 };
 

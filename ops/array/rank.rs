@@ -18,7 +18,8 @@ pub(crate) static RANK: OpEntry = OpEntry {
         infer: infer::scalar,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["output"], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], new),
     ],

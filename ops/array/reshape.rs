@@ -18,9 +18,14 @@ pub(crate) static RESHAPE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("Tshape", INDEX)], new),
+    kernels: &[
+        KernelDef::cpu(&[("Tshape", INDEX)], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tshape", INDEX)], &["shape"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tshape", INDEX)], &["tensor", "shape", "output"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Tshape", INDEX)],
+            &["tensor", "shape", "output"],
+            new,
+        ),
     ],
 };
 

@@ -18,10 +18,8 @@ pub(crate) static REVERSE_V2: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(
-        &[("T", PODS_AND_STRING), ("Tidx", INDEX)],
-        new,
-    ),
+    kernels: &[
+        KernelDef::cpu(&[("T", PODS_AND_STRING), ("Tidx", INDEX)], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["axis"], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["tensor", "axis", "output"], new),
     ],

@@ -17,9 +17,18 @@ pub(crate) static SHAPE_N: OpEntry = OpEntry {
         infer: shape_op::infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("out_type", INDEX)], shape_op::new),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("out_type", INDEX)], &["output"], shape_op::new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("out_type", INDEX)], &["input", "output"], shape_op::new),
+    kernels: &[
+        KernelDef::cpu(&[("out_type", INDEX)], shape_op::new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("out_type", INDEX)],
+            &["output"],
+            shape_op::new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("out_type", INDEX)],
+            &["input", "output"],
+            shape_op::new,
+        ),
     ],
 };
 

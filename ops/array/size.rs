@@ -18,9 +18,18 @@ pub(crate) static SIZE: OpEntry = OpEntry {
         infer: infer::scalar,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("out_type", INDEX)], new),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("out_type", INDEX)], &["output"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("out_type", INDEX)], &["input", "output"], new),
+    kernels: &[
+        KernelDef::cpu(&[("out_type", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("out_type", INDEX)],
+            &["output"],
+            new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("out_type", INDEX)],
+            &["input", "output"],
+            new,
+        ),
     ],
 };
 

@@ -20,9 +20,14 @@ pub(crate) static SLICE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["begin", "size"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "begin", "size", "output"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32)],
+            &["input", "begin", "size", "output"],
+            new,
+        ),
     ],
 };
 

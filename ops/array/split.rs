@@ -24,9 +24,14 @@ pub(crate) static SPLIT: OpEntry = OpEntry {
         let joined = joined_grads(ctx, 0);
         Ok(vec![None, joined])
     }),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new_split),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE)], new_split),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["split_dim"], new_split),
-        KernelDef::gpu_host(&[("T", cuda::INT32)], &["split_dim", "value", "output"], new_split),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32)],
+            &["split_dim", "value", "output"],
+            new_split,
+        ),
     ],
 };
 
@@ -41,12 +46,18 @@ pub(crate) static SPLIT_V: OpEntry = OpEntry {
         let joined = joined_grads(ctx, 2);
         Ok(vec![joined, None, None])
     }),
-    kernels: &[KernelDef::cpu(
-        &[("T", MOVABLE), ("Tlen", LENGTHS)],
-        new_split_v,
-    ),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tlen", LENGTHS)], &["size_splits", "split_dim"], new_split_v),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tlen", LENGTHS)], &["value", "size_splits", "split_dim", "output"], new_split_v),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("Tlen", LENGTHS)], new_split_v),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("Tlen", LENGTHS)],
+            &["size_splits", "split_dim"],
+            new_split_v,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Tlen", LENGTHS)],
+            &["value", "size_splits", "split_dim", "output"],
+            new_split_v,
+        ),
     ],
 };
 

@@ -18,7 +18,8 @@ pub(crate) static SQUEEZE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], new),
     ],

@@ -15,7 +15,8 @@ pub(crate) static STOP_GRADIENT: OpEntry = OpEntry {
         infer: infer::unchanged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], pass),
+    kernels: &[
+        KernelDef::cpu(&[], pass),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], pass),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["input", "output"], pass),
     ],

@@ -21,12 +21,18 @@ pub(crate) static TILE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(
-        &[("T", MOVABLE), ("Tmultiples", INDEX)],
-        new,
-    ),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Tmultiples", INDEX)], &["multiples"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Tmultiples", INDEX)], &["input", "multiples", "output"], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("Tmultiples", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("Tmultiples", INDEX)],
+            &["multiples"],
+            new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Tmultiples", INDEX)],
+            &["input", "multiples", "output"],
+            new,
+        ),
     ],
 };
 

@@ -22,7 +22,8 @@ pub(crate) static TRANSPOSE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE)], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["perm"], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["x", "perm", "y"], new),
     ],

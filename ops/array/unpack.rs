@@ -20,7 +20,8 @@ pub(crate) static UNPACK: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE)], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE)], new),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["value", "output"], new),
     ],

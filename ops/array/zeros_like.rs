@@ -1,9 +1,8 @@
 //! ZerosLike: zeros (false, empty strings) of the input's shape and type.
 
-use super::zeros::number;
-use crate::device::cuda::Gpu;
 use super::cuda;
 use super::zeros::filled_constant;
+use super::zeros::number;
 use crate::dtype::{DType, sets::PODS_AND_STRING};
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
@@ -36,7 +35,7 @@ fn new(_: &KernelInit<'_>) -> crate::Result<AnyKernel> {
         if !dtype.is_pod() {
             return ctx.set(0, Tensor::zeros(dtype, shape)?);
         }
-        if let Some(gpu) = Gpu::of(ctx.input(0)?) {
+        if let Some(gpu) = ctx.input(0)?.gpu().cloned() {
             return ctx.set(0, cuda::filled(&gpu, shape, &number(dtype, 0)?)?);
         }
         let (mut y, _) = ctx.forward_or_alloc(&[0], dtype, &shape)?;

@@ -14,9 +14,10 @@ pub(crate) static CONTROL_TRIGGER: OpEntry = OpEntry {
         infer: infer::unknown,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
-    }),
+    kernels: &[
+        KernelDef::cpu(&[], |_| {
+            Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
+        }),
         KernelDef::gpu(&[], |_| {
             Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
         }),

@@ -1,12 +1,12 @@
 //! Enter, RefEnter: a tensor goes into a child frame, the activation of a loop.
 
-use crate::ops::array::cuda;
 use super::forward;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit};
 use crate::op::{Attrs, Flags, OpDef, ShapeCtx};
+use crate::ops::array::cuda;
 use crate::registry::OpEntry;
 
 pub(crate) static ENTER: OpEntry = OpEntry {
@@ -17,7 +17,8 @@ pub(crate) static ENTER: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], new),
     ],
@@ -31,7 +32,8 @@ pub(crate) static REF_ENTER: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], new),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], new),
     ],

@@ -1,11 +1,11 @@
 //! Exit, RefExit: a tensor leaves its frame.
 
-use crate::ops::array::cuda;
 use super::forward;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef};
+use crate::ops::array::cuda;
 use crate::registry::OpEntry;
 
 pub(crate) static EXIT: OpEntry = OpEntry {
@@ -16,7 +16,8 @@ pub(crate) static EXIT: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel),
+    kernels: &[
+        KernelDef::cpu(&[], forward::kernel),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
     ],
@@ -30,7 +31,8 @@ pub(crate) static REF_EXIT: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel),
+    kernels: &[
+        KernelDef::cpu(&[], forward::kernel),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
     ],

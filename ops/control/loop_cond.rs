@@ -15,7 +15,8 @@ pub(crate) static LOOP_COND: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], forward::kernel),
+    kernels: &[
+        KernelDef::cpu(&[], forward::kernel),
         KernelDef::gpu_host(&[], &["input", "output"], forward::kernel),
     ],
 };

@@ -1,12 +1,12 @@
 //! Merge, RefMerge: the first live input passes.
 
-use crate::ops::array::cuda;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Output, Scope, Surroundings};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::array::cuda;
 use crate::registry::OpEntry;
 use crate::shape::PartialShape;
 use crate::tensor::Tensor;
@@ -19,9 +19,14 @@ pub(crate) static MERGE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["value_index"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32)], &["inputs", "output", "value_index"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32)],
+            &["inputs", "output", "value_index"],
+            new,
+        ),
     ],
 };
 
@@ -33,9 +38,14 @@ pub(crate) static REF_MERGE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["value_index"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32)], &["inputs", "output", "value_index"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32)],
+            &["inputs", "output", "value_index"],
+            new,
+        ),
     ],
 };
 

@@ -1,11 +1,11 @@
 //! NextIteration, RefNextIteration: a tensor goes on to the next iteration of its frame.
 
-use crate::ops::array::cuda;
 use super::forward;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef};
+use crate::ops::array::cuda;
 use crate::registry::OpEntry;
 
 pub(crate) static NEXT_ITERATION: OpEntry = OpEntry {
@@ -16,7 +16,8 @@ pub(crate) static NEXT_ITERATION: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel),
+    kernels: &[
+        KernelDef::cpu(&[], forward::kernel),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
     ],
@@ -30,7 +31,8 @@ pub(crate) static REF_NEXT_ITERATION: OpEntry = OpEntry {
         infer: forward::infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], forward::kernel),
+    kernels: &[
+        KernelDef::cpu(&[], forward::kernel),
         KernelDef::gpu(&[("T", cuda::ON_GPU)], forward::kernel),
         KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "output"], forward::kernel),
     ],

@@ -14,9 +14,10 @@ pub(crate) static NO_OP: OpEntry = OpEntry {
         infer: infer::unknown,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
-    }),
+    kernels: &[
+        KernelDef::cpu(&[], |_| {
+            Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
+        }),
         KernelDef::gpu(&[], |_| {
             Ok(AnyKernel::cheap(|_: &mut OpContext<'_>| Ok(())))
         }),

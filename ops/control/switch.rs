@@ -1,12 +1,12 @@
 //! Switch, RefSwitch: a tensor goes to one of two outputs; the other output is dead.
 
-use crate::ops::array::cuda;
 use super::forward;
 use crate::error::Error;
 use crate::grad::{Grad, GradCtx, Gradient, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope, Surroundings};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::array::cuda;
 use crate::registry::OpEntry;
 
 pub(crate) static SWITCH: OpEntry = OpEntry {
@@ -17,9 +17,14 @@ pub(crate) static SWITCH: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["pred"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "pred", "output_false", "output_true"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32)],
+            &["data", "pred", "output_false", "output_true"],
+            new,
+        ),
     ],
 };
 
@@ -31,9 +36,14 @@ pub(crate) static REF_SWITCH: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[], new),
+    kernels: &[
+        KernelDef::cpu(&[], new),
         KernelDef::gpu_host(&[("T", cuda::ON_GPU)], &["pred"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32)], &["data", "pred", "output_false", "output_true"], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32)],
+            &["data", "pred", "output_false", "output_true"],
+            new,
+        ),
     ],
 };
 

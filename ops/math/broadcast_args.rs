@@ -17,7 +17,8 @@ pub(crate) static BROADCAST_ARGS: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| Ok(AnyKernel::cheap(compute))),
+    kernels: &[
+        KernelDef::cpu(&[], |_| Ok(AnyKernel::cheap(compute))),
         KernelDef::gpu_host(&[], &["s0", "s1", "r0"], |_| Ok(AnyKernel::cheap(compute))),
     ],
 };

@@ -4,7 +4,6 @@ use super::binary::{Binary, binary};
 use super::cuda;
 use super::elementwise::for_type;
 use super::strings;
-use crate::device::cuda::Gpu;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::kernel::{AnyKernel, Kernel, KernelDef, KernelInit, OpContext};
@@ -46,7 +45,7 @@ impl Kernel for Lenient {
     fn compute(&self, ctx: &mut OpContext<'_>) -> Result<()> {
         if Broadcast::new(ctx.input(0)?.shape(), ctx.input(1)?.shape()).is_err() {
             let answer = Tensor::scalar(self.answer)?;
-            let answer = match Gpu::of(ctx.input(0)?) {
+            let answer = match ctx.input(0)?.gpu().cloned() {
                 None => answer,
                 Some(gpu) => filled(&gpu, Shape::scalar(), &answer)?,
             };

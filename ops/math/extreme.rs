@@ -204,10 +204,7 @@ where
         kernel::<F, u64>(),
         kernel::<F, bool>(),
         KernelDef::gpu_host(
-            &[
-                ("T", ON_GPU),
-                ("output_type", &[DType::I32, DType::I64]),
-            ],
+            &[("T", ON_GPU), ("output_type", &[DType::I32, DType::I64])],
             &["dimension"],
             super::cuda::reduction::places,
         ),

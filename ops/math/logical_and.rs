@@ -1,7 +1,7 @@
 //! LogicalAnd: whether both are true.
 
-use super::cuda;
 use super::binary::{Binary, binary};
+use super::cuda;
 use super::operators::binary_op;
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};

@@ -1,7 +1,7 @@
 //! LogicalOr: whether either is true.
 
-use super::cuda;
 use super::binary::{Binary, binary};
+use super::cuda;
 use super::operators::binary_op;
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};

@@ -1,14 +1,14 @@
 //! Mod: the rest of a division rounded towards zero; it has the sign of the dividend.
 
-use super::cuda;
-use crate::kernel::KernelDef;
-use crate::dtype::DType;
 use super::binary::{Binary, binary_for, int32_on_host};
+use super::cuda;
 use super::division::Quotient;
 use super::operators::binary_op;
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
+use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef, infer};
 use crate::registry::OpEntry;
 
@@ -25,7 +25,10 @@ pub(crate) static MOD: OpEntry = OpEntry {
         binary_for::<Mod, i64>(),
         binary_for::<Mod, f32>(),
         binary_for::<Mod, f64>(),
-        KernelDef::gpu(&[("T", &[DType::I64, DType::F32, DType::F64])], cuda::binary),
+        KernelDef::gpu(
+            &[("T", &[DType::I64, DType::F32, DType::F64])],
+            cuda::binary,
+        ),
         int32_on_host::<Mod>(),
     ],
 };

@@ -1,14 +1,14 @@
 //! Pow: x to the power y.
 
-use super::cuda;
-use crate::kernel::KernelDef;
 use super::binary::{Binary, binary_for, int32_on_host};
+use super::cuda;
 use super::gradient::{conj, reduce_to_inputs};
 use super::number::{Float, Integer, Number};
 use super::operators::binary_op;
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
+use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef, infer};
 use crate::registry::OpEntry;
 use half::{bf16, f16};

@@ -1,9 +1,9 @@
 //! Rint: each element rounded to the nearest whole number, halves to the even one.
 
 use super::cuda;
-use crate::dtype::DType;
 use super::elementwise::{Unary, unary_for};
 use super::number::Float;
+use crate::dtype::DType;
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
 use crate::op::{Flags, OpDef, infer};

@@ -2,9 +2,9 @@
 
 use super::cuda;
 use super::elementwise::int32_on_host;
-use crate::dtype::DType;
 use super::elementwise::{Unary, unary_for};
 use super::number::Float;
+use crate::dtype::DType;
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
 use crate::op::{Flags, OpDef, infer};

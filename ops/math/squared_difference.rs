@@ -1,15 +1,15 @@
 //! SquaredDifference: the square of the difference of two tensors.
 
-use super::cuda;
-use crate::kernel::KernelDef;
-use crate::dtype::DType;
 use super::binary::{Binary, binary_for, int32_on_host};
+use super::cuda;
 use super::gradient::{reduce_to_inputs, same_known_shape};
 use super::number::Number;
 use super::operators::binary_op;
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
+use crate::kernel::KernelDef;
 use crate::op::{Flags, OpDef, infer};
 use crate::registry::OpEntry;
 use half::{bf16, f16};

@@ -3,8 +3,8 @@
 use crate::dtype::Element;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
-use crate::ops::math::cuda::{self, ON_FLOATS, ON_REALS};
 use crate::ops::math::binary::{Binary, binary};
+use crate::ops::math::cuda::{self, ON_FLOATS, ON_REALS};
 use crate::ops::math::elementwise::{Unary, for_type, unary_for};
 use half::{bf16, f16};
 

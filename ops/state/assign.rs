@@ -5,6 +5,7 @@ use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext, Value};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::array::cuda::ON_GPU;
 use crate::registry::OpEntry;
 
 pub(crate) static ASSIGN: OpEntry = OpEntry {
@@ -15,7 +16,10 @@ pub(crate) static ASSIGN: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new)],
+    kernels: &[
+        KernelDef::cpu(&[], new),
+        KernelDef::gpu(&[("T", ON_GPU)], new),
+    ],
 };
 
 fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {

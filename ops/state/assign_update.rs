@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext, Value};
 use crate::op::{Flags, OpDef, ShapeCtx, infer};
+use crate::ops::math::cuda;
 use crate::registry::OpEntry;
+use crate::tensor::Tensor;
 
 const REF_ATTRS: &str = "T:type{number}; use_locking:bool=false";
 
@@ -19,9 +21,12 @@ pub(crate) static ASSIGN_ADD: OpEntry = OpEntry {
         infer: infer::merged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("T", sets::NUMBERS)], |_| {
-        Ok(by_reference(Operation::Add))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[("T", sets::NUMBERS)], |_| {
+            Ok(by_reference(Operation::Add))
+        }),
+        KernelDef::gpu(cuda::ON_REALS, |_| Ok(by_reference(Operation::Add))),
+    ],
 };
 
 pub(crate) static ASSIGN_SUB: OpEntry = OpEntry {
@@ -32,9 +37,12 @@ pub(crate) static ASSIGN_SUB: OpEntry = OpEntry {
         infer: infer::merged,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("T", sets::NUMBERS)], |_| {
-        Ok(by_reference(Operation::Sub))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[("T", sets::NUMBERS)], |_| {
+            Ok(by_reference(Operation::Sub))
+        }),
+        KernelDef::gpu(cuda::ON_REALS, |_| Ok(by_reference(Operation::Sub))),
+    ],
 };
 
 pub(crate) static ASSIGN_ADD_VARIABLE: OpEntry = OpEntry {
@@ -45,9 +53,14 @@ pub(crate) static ASSIGN_ADD_VARIABLE: OpEntry = OpEntry {
         infer: infer_resource,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("dtype", sets::NUMBERS)], |init| {
-        by_handle(init, Operation::Add)
-    })],
+    kernels: &[
+        KernelDef::cpu(&[("dtype", sets::NUMBERS)], |init| {
+            by_handle(init, Operation::Add)
+        }),
+        KernelDef::gpu_host(&[("dtype", cuda::REALS)], &["resource"], |init| {
+            by_handle(init, Operation::Add)
+        }),
+    ],
 };
 
 pub(crate) static ASSIGN_SUB_VARIABLE: OpEntry = OpEntry {
@@ -58,14 +71,36 @@ pub(crate) static ASSIGN_SUB_VARIABLE: OpEntry = OpEntry {
         infer: infer_resource,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("dtype", sets::NUMBERS)], |init| {
-        by_handle(init, Operation::Sub)
-    })],
+    kernels: &[
+        KernelDef::cpu(&[("dtype", sets::NUMBERS)], |init| {
+            by_handle(init, Operation::Sub)
+        }),
+        KernelDef::gpu_host(&[("dtype", cuda::REALS)], &["resource"], |init| {
+            by_handle(init, Operation::Sub)
+        }),
+    ],
 };
 
 fn infer_resource(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     super::handle::shape(ctx, 0)?.merge(&ctx.input(1))?;
     Ok(())
+}
+
+/// Adds to a value or subtracts from it, where it lies.
+fn change(
+    ctx: &OpContext<'_>,
+    current: &mut Tensor,
+    value: &Tensor,
+    operation: Operation,
+) -> Result<()> {
+    if !current.is_on_gpu() {
+        return for_number!(current.dtype(), T => combine::<T>(ctx.pool(), current, value, operation));
+    }
+    let function = match operation {
+        Operation::Sub => "sub",
+        _ => "add",
+    };
+    cuda::update(ctx.gpu()?, function, current, value)
 }
 
 fn by_reference(operation: Operation) -> AnyKernel {
@@ -82,7 +117,7 @@ fn by_reference(operation: Operation) -> AnyKernel {
                     value.shape()
                 )));
             }
-            for_number!(current.dtype(), T => combine::<T>(ctx.pool(), current, &value, operation))?;
+            change(ctx, current, &value, operation)?;
         }
         ctx.set(0, Value::Ref(variable))
     })
@@ -103,6 +138,6 @@ fn by_handle(init: &KernelInit<'_>, operation: Operation) -> Result<AnyKernel> {
                 value.shape()
             )));
         }
-        for_number!(dtype, T => combine::<T>(ctx.pool(), current, &value, operation))
+        change(ctx, current, &value, operation)
     }))
 }

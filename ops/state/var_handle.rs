@@ -6,6 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::array::cuda::ON_GPU;
 use crate::registry::OpEntry;
 use crate::resource::{Resource, Variable, resource_name};
 use crate::shape::{PartialShape, Shape};
@@ -26,7 +27,10 @@ pub(crate) static VAR_HANDLE_OP: OpEntry = OpEntry {
         },
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new_handle)],
+    kernels: &[
+        KernelDef::cpu(&[], new_handle),
+        KernelDef::gpu_host(&[("dtype", ON_GPU)], &["resource"], new_handle),
+    ],
 };
 
 fn new_handle(init: &KernelInit<'_>) -> Result<AnyKernel> {
@@ -60,15 +64,20 @@ pub(crate) static READ_VARIABLE_OP: OpEntry = OpEntry {
         },
     },
     grad: Grad::Fn(read_grad),
-    kernels: &[KernelDef::cpu(&[], |init| {
-        let dtype = init.attrs.dtype("dtype")?;
-        Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
-            let variable = ctx.variable(0)?;
-            handle::check_type(&variable, dtype)?;
-            ctx.set(0, variable.read()?)
-        }))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[], new_read),
+        KernelDef::gpu_host(&[("dtype", ON_GPU)], &["resource"], new_read),
+    ],
 };
+
+fn new_read(init: &KernelInit<'_>) -> Result<AnyKernel> {
+    let dtype = init.attrs.dtype("dtype")?;
+    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
+        let variable = ctx.variable(0)?;
+        handle::check_type(&variable, dtype)?;
+        ctx.set(0, variable.read()?)
+    }))
+}
 
 /// The gradient of the value is that of the variable.
 fn read_grad<'g>(ctx: &GradCtx<'g>) -> Result<InputGradients<'g>> {
@@ -86,7 +95,10 @@ pub(crate) static ASSIGN_VARIABLE_OP: OpEntry = OpEntry {
         },
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], new_assign)],
+    kernels: &[
+        KernelDef::cpu(&[], new_assign),
+        KernelDef::gpu_host(&[("dtype", ON_GPU)], &["resource"], new_assign),
+    ],
 };
 
 fn new_assign(init: &KernelInit<'_>) -> Result<AnyKernel> {
@@ -128,7 +140,14 @@ pub(crate) static VARIABLE_SHAPE: OpEntry = OpEntry {
         infer: infer_variable_shape,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("out_type", sets::INDEX)], new_shape)],
+    kernels: &[
+        KernelDef::cpu(&[("out_type", sets::INDEX)], new_shape),
+        KernelDef::gpu_host(
+            &[("out_type", sets::INDEX)],
+            &["input", "output"],
+            new_shape,
+        ),
+    ],
 };
 
 fn infer_variable_shape(ctx: &mut ShapeCtx<'_>) -> Result<()> {

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext, Value};
 use crate::op::{Flags, OpDef, infer};
+use crate::ops::array::cuda::ON_GPU;
 use crate::registry::OpEntry;
 use crate::resource::{Variable, resource_name};
 use crate::shape::PartialShape;
@@ -20,9 +21,12 @@ pub(crate) static VARIABLE_V2: OpEntry = OpEntry {
         infer: infer::shape_attr,
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |init| {
-        new(init, init.attrs.shape("shape")?.clone())
-    })],
+    kernels: &[
+        KernelDef::cpu(&[], |init| new(init, init.attrs.shape("shape")?.clone())),
+        KernelDef::gpu(&[("dtype", ON_GPU)], |init| {
+            new(init, init.attrs.shape("shape")?.clone())
+        }),
+    ],
 };
 
 pub(crate) static VARIABLE: OpEntry = OpEntry {
@@ -37,9 +41,12 @@ pub(crate) static VARIABLE: OpEntry = OpEntry {
         },
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |init| {
-        new(init, declared(init.attrs.shape("shape")?))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[], |init| new(init, declared(init.attrs.shape("shape")?))),
+        KernelDef::gpu(&[("dtype", ON_GPU)], |init| {
+            new(init, declared(init.attrs.shape("shape")?))
+        }),
+    ],
 };
 
 /// In the first version of the op the shape of a scalar means that the shape is not known.

@@ -2,13 +2,12 @@
 
 mod grad;
 
-use crate::device::cuda::Gpu;
-use crate::dtype::sets::INDEX;
 use super::cuda;
 use super::items::{Item, MOVABLE, Move, produce};
 use super::runs::{checked_indices, take_runs};
 use crate::device::cpu::ThreadPool;
 use crate::dtype::DType;
+use crate::dtype::sets::INDEX;
 use crate::error::{Error, Result};
 use crate::grad::Grad;
 use crate::graph::{Operand, Output, Scope};
@@ -26,12 +25,14 @@ pub(crate) static GATHER: OpEntry = OpEntry {
         infer: infer_v1,
     },
     grad: Grad::Fn(grad::rows),
-    kernels: &[KernelDef::cpu(
-        &[("Tparams", MOVABLE), ("Tindices", INDICES)],
-        new_v1,
-    ),
+    kernels: &[
+        KernelDef::cpu(&[("Tparams", MOVABLE), ("Tindices", INDICES)], new_v1),
         KernelDef::gpu(&[("Tparams", cuda::ON_GPU), ("Tindices", INDEX)], new_v1),
-        KernelDef::gpu_host(&[("Tparams", cuda::INT32), ("Tindices", INDEX)], &["params", "indices", "output"], new_v1),
+        KernelDef::gpu_host(
+            &[("Tparams", cuda::INT32), ("Tindices", INDEX)],
+            &["params", "indices", "output"],
+            new_v1,
+        ),
     ],
 };
 
@@ -43,12 +44,18 @@ pub(crate) static GATHER_V2: OpEntry = OpEntry {
         infer: infer_v2,
     },
     grad: Grad::Fn(grad::along_axis),
-    kernels: &[KernelDef::cpu(
-        &[("Tparams", MOVABLE), ("Tindices", INDICES)],
-        new_v2,
-    ),
-        KernelDef::gpu_host(&[("Tparams", cuda::ON_GPU), ("Tindices", INDEX)], &["axis"], new_v2),
-        KernelDef::gpu_host(&[("Tparams", cuda::INT32), ("Tindices", INDEX)], &["params", "indices", "axis", "output"], new_v2),
+    kernels: &[
+        KernelDef::cpu(&[("Tparams", MOVABLE), ("Tindices", INDICES)], new_v2),
+        KernelDef::gpu_host(
+            &[("Tparams", cuda::ON_GPU), ("Tindices", INDEX)],
+            &["axis"],
+            new_v2,
+        ),
+        KernelDef::gpu_host(
+            &[("Tparams", cuda::INT32), ("Tindices", INDEX)],
+            &["params", "indices", "axis", "output"],
+            new_v2,
+        ),
     ],
 };
 
@@ -216,7 +223,7 @@ pub(crate) fn gathered(
     dims.extend_from_slice(&i.dims()[batch..]);
     dims.extend_from_slice(&p.dims()[axis + 1..]);
     let shape = Shape::of(&dims)?;
-    if let Some(gpu) = Gpu::of(params) {
+    if let Some(gpu) = params.gpu().cloned() {
         let out = Tensor::alloc_on(&gpu, params.dtype(), shape)?;
         let sizes = cuda::Rows {
             rows: limit,

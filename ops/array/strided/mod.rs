@@ -3,10 +3,10 @@
 
 mod copy;
 
-use crate::device::cuda::Gpu;
 use super::cuda;
 use super::items::{Item, Move, produce};
 use crate::device::cpu::ThreadPool;
+use crate::device::cuda::Gpu;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -93,7 +93,11 @@ impl Move for Boxes<'_> {
         Ok(())
     }
     fn launch(self, gpu: &Gpu, inputs: &[&Tensor], out: &Tensor) -> Result<()> {
-        let input = |i: usize| inputs.get(i).ok_or_else(|| Error::internal("a missing input"));
+        let input = |i: usize| {
+            inputs
+                .get(i)
+                .ok_or_else(|| Error::internal("a missing input"))
+        };
         if let Some(i) = self.fill {
             cuda::fill(gpu, out, input(i)?)?;
         }

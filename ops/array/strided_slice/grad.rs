@@ -1,6 +1,5 @@
 //! StridedSliceGrad: puts a gradient back where a strided slice was taken, zeros elsewhere.
 
-use super::super::cuda;
 use super::super::items::{MOVABLE, produce};
 use super::super::strided::{BoxCopy, Boxes, Layout};
 use super::super::zeros::number;
@@ -10,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::array::cuda;
 use crate::registry::OpEntry;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -23,9 +23,18 @@ pub(crate) static STRIDED_SLICE_GRAD: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Index", INDEX)], &["shape", "begin", "end", "strides"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Index", INDEX)], &["shape", "begin", "end", "strides", "dy", "output"], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("Index", INDEX)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("Index", INDEX)],
+            &["shape", "begin", "end", "strides"],
+            new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Index", INDEX)],
+            &["shape", "begin", "end", "strides", "dy", "output"],
+            new,
+        ),
     ],
 };
 

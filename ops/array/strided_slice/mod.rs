@@ -8,7 +8,6 @@ pub use dense::{DenseSlice, Masks};
 pub(super) use grad::STRIDED_SLICE_GRAD;
 pub use spec::{Index, SliceSpec};
 
-use super::super::cuda;
 use super::items::MOVABLE;
 use super::strided::rearranged;
 use crate::dtype::DType;
@@ -17,6 +16,7 @@ use crate::grad::{Grad, GradCtx, InputGradients};
 use crate::graph::OpBuilder;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Attrs, Flags, OpDef, ShapeCtx};
+use crate::ops::array::cuda;
 use crate::registry::OpEntry;
 use crate::shape::PartialShape;
 
@@ -28,9 +28,18 @@ pub(crate) static STRIDED_SLICE: OpEntry = OpEntry {
         infer,
     },
     grad: Grad::Fn(grad),
-    kernels: &[KernelDef::cpu(&[("T", MOVABLE), ("Index", INDICES)], new),
-        KernelDef::gpu_host(&[("T", cuda::ON_GPU), ("Index", INDICES)], &["begin", "end", "strides"], new),
-        KernelDef::gpu_host(&[("T", cuda::INT32), ("Index", INDICES)], &["input", "begin", "end", "strides", "output"], new),
+    kernels: &[
+        KernelDef::cpu(&[("T", MOVABLE), ("Index", INDICES)], new),
+        KernelDef::gpu_host(
+            &[("T", cuda::ON_GPU), ("Index", INDICES)],
+            &["begin", "end", "strides"],
+            new,
+        ),
+        KernelDef::gpu_host(
+            &[("T", cuda::INT32), ("Index", INDICES)],
+            &["input", "begin", "end", "strides", "output"],
+            new,
+        ),
     ],
 };
 

@@ -47,11 +47,17 @@ pub(crate) const ON_INT32: When = &[("T", &[DType::I32])];
 
 static ELEMENTWISE: Source = Source {
     name: "elementwise",
-    text: concat!(include_str!("../scalar.cuh"), include_str!("../elementwise.cu")),
+    text: concat!(
+        include_str!("../scalar.cuh"),
+        include_str!("../elementwise.cu")
+    ),
 };
 static BROADCAST: Source = Source {
     name: "broadcast",
-    text: concat!(include_str!("../scalar.cuh"), include_str!("../broadcast.cu")),
+    text: concat!(
+        include_str!("../scalar.cuh"),
+        include_str!("../broadcast.cu")
+    ),
 };
 static CAST: Source = Source {
     name: "cast",
@@ -82,17 +88,13 @@ pub(crate) fn words(values: impl IntoIterator<Item = i64>) -> Arg {
 
 /// As many words as the array of a struct has, the rest zeros.
 pub(crate) fn padded(values: &[i64], len: usize) -> impl Iterator<Item = i64> {
-    values
-        .iter()
-        .copied()
-        .chain(std::iter::repeat(0))
-        .take(len)
+    values.iter().copied().chain(std::iter::repeat(0)).take(len)
 }
 
 fn data_type(types: &[crate::def::TypeRef], i: usize) -> Result<DType> {
     types
         .get(i)
-        .map(|t| t.dtype)
+        .map(|t| t.base)
         .ok_or_else(|| Error::internal(format!("there is no type {i}")))
 }
 
@@ -105,7 +107,13 @@ pub(crate) fn unary(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let candidates: &[usize] = if from == to { &[0] } else { &[] };
         let (y, _) = ctx.forward_or_alloc(candidates, to, &shape)?;
         let n = shape.elements();
-        run(ctx.gpu()?, &ELEMENTWISE, &name, n, [x, y.device_ptr()?, Arg::I64(n as i64)])?;
+        run(
+            ctx.gpu()?,
+            &ELEMENTWISE,
+            &name,
+            n,
+            [x, y.device_ptr()?, Arg::I64(n as i64)],
+        )?;
         ctx.set(0, y)
     }))
 }
@@ -121,7 +129,13 @@ pub(crate) fn leaky_relu(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let (x, signs) = (ctx.input(0)?.device_ptr()?, ctx.input(signs)?.device_ptr()?);
         let (y, _) = ctx.forward_or_alloc(&[0], dtype, &shape)?;
         let n = shape.elements();
-        let args = [x, signs, y.device_ptr()?, Arg::I64(n as i64), Arg::F32(alpha)];
+        let args = [
+            x,
+            signs,
+            y.device_ptr()?,
+            Arg::I64(n as i64),
+            Arg::F32(alpha),
+        ];
         run(ctx.gpu()?, &ELEMENTWISE, &name, n, args)?;
         ctx.set(0, y)
     }))
@@ -241,7 +255,12 @@ fn binary_of(
 
 /// `target` and an update of the same shape combined by a binary function of `broadcast.cu` (`add`, `sub`), in place
 /// where nobody else holds the target.
-pub(crate) fn update(gpu: &std::sync::Arc<Gpu>, function: &str, target: &mut Tensor, by: &Tensor) -> Result<()> {
+pub(crate) fn update(
+    gpu: &std::sync::Arc<Gpu>,
+    function: &str,
+    target: &mut Tensor,
+    by: &Tensor,
+) -> Result<()> {
     let (shape, plan) = paired(target.shape(), by.shape())?;
     let n = shape.elements();
     let old = target.device_ptr()?;
@@ -250,7 +269,13 @@ pub(crate) fn update(gpu: &std::sync::Arc<Gpu>, function: &str, target: &mut Ten
         false => Tensor::alloc_on(gpu, target.dtype(), shape)?,
     };
     let name = format!("{function}_{}", suffix(target.dtype()));
-    let args = [old, by.device_ptr()?, fresh.device_ptr()?, Arg::I64(n as i64), plan];
+    let args = [
+        old,
+        by.device_ptr()?,
+        fresh.device_ptr()?,
+        Arg::I64(n as i64),
+        plan,
+    ];
     run(gpu, &BROADCAST, &name, n, args)?;
     *target = fresh;
     Ok(())
@@ -272,7 +297,10 @@ pub(super) fn select(ctx: &mut OpContext<'_>, plan: &Plan) -> Result<()> {
 }
 
 /// The kernel of ClipByValue; `fits` checks the limits' shapes.
-pub(super) fn clip(init: &KernelInit<'_>, fits: fn(&OpContext<'_>) -> Result<()>) -> Result<AnyKernel> {
+pub(super) fn clip(
+    init: &KernelInit<'_>,
+    fits: fn(&OpContext<'_>) -> Result<()>,
+) -> Result<AnyKernel> {
     let dtype = data_type(init.inputs, 0)?;
     let name = function(&init.node.op, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
@@ -284,7 +312,15 @@ pub(super) fn clip(init: &KernelInit<'_>, fits: fn(&OpContext<'_>) -> Result<()>
         let pointer = |i: usize| ctx.input(i)?.device_ptr();
         let (x, low, high) = (pointer(0)?, pointer(1)?, pointer(2)?);
         let y = ctx.alloc(dtype, &shape)?;
-        let args = [x, low, low_step, high, high_step, y.device_ptr()?, Arg::I64(n as i64)];
+        let args = [
+            x,
+            low,
+            low_step,
+            high,
+            high_step,
+            y.device_ptr()?,
+            Arg::I64(n as i64),
+        ];
         run(ctx.gpu()?, &BROADCAST, &name, n, args)?;
         ctx.set(0, y)
     }))

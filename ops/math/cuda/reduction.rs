@@ -12,7 +12,10 @@ use crate::tensor::Tensor;
 
 static REDUCTION: Source = Source {
     name: "reduction",
-    text: concat!(include_str!("../scalar.cuh"), include_str!("../reduction.cu")),
+    text: concat!(
+        include_str!("../scalar.cuh"),
+        include_str!("../reduction.cu")
+    ),
 };
 
 /// Threads of a block.
@@ -97,7 +100,9 @@ fn reduce(ctx: &OpContext<'_>, name: &str, g: &Geometry, shape: Shape) -> Result
         return Ok(out);
     }
     if g.kept.len() > RANK || g.reduced.len() > RANK {
-        return Err(Error::unimplemented("a reduction over that many dimensions on a GPU"));
+        return Err(Error::unimplemented(
+            "a reduction over that many dimensions on a GPU",
+        ));
     }
     let mut pass = Pass {
         kept: g.kept.clone(),
@@ -123,13 +128,21 @@ fn reduce(ctx: &OpContext<'_>, name: &str, g: &Geometry, shape: Shape) -> Result
         let fields = sizes.map(|v| v as i64).into_iter().chain(flags);
         let fields = fields.chain(ranks.map(|v| v as i64));
         let layout = words(fields.chain(sides(&pass.kept)).chain(sides(&pass.reduced)));
-        let blocks = results.div_ceil(THREADS / lanes).saturating_mul(parts).min(BLOCKS);
+        let blocks = results
+            .div_ceil(THREADS / lanes)
+            .saturating_mul(parts)
+            .min(BLOCKS);
         let grid = Grid {
             blocks: [blocks as u32, 1, 1],
             threads: [THREADS as u32, 1, 1],
             shared: 0,
         };
-        gpu.launch(&REDUCTION, &name, grid, &[from.device_ptr()?, to.device_ptr()?, layout])?;
+        gpu.launch(
+            &REDUCTION,
+            &name,
+            grid,
+            &[from.device_ptr()?, to.device_ptr()?, layout],
+        )?;
         if last {
             return Ok(out);
         }
@@ -147,7 +160,8 @@ fn reduce(ctx: &OpContext<'_>, name: &str, g: &Geometry, shape: Shape) -> Result
 
 /// The sizes of dimensions and their steps, as two arrays of a struct.
 fn sides(dims: &[(usize, usize)]) -> impl Iterator<Item = i64> {
-    let (sizes, steps): (Vec<i64>, Vec<i64>) = dims.iter().map(|d| (d.0 as i64, d.1 as i64)).unzip();
+    let (sizes, steps): (Vec<i64>, Vec<i64>) =
+        dims.iter().map(|d| (d.0 as i64, d.1 as i64)).unzip();
     let all: Vec<i64> = padded(&sizes, RANK).chain(padded(&steps, RANK)).collect();
     all.into_iter()
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, OpContext, Value};
 use crate::op::ShapeCtx;
 use crate::resource::{Variable, lock_all};
-use crate::shape::PartialShape;
+use crate::shape::{PartialShape, Shape};
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
@@ -136,31 +136,11 @@ impl<const V: usize, const H: usize> Layout<V, H> {
         tensors: &mut [&mut Tensor],
         rule: impl Rule<T, V, H>,
     ) -> Result<()> {
+        let shape = self.check(ctx, tensors)?;
         let numbers = self.numbers::<T>(ctx)?;
         let grad = ctx.input(self.grad.0)?;
-        let shape = match tensors.first() {
-            Some(t) => t.shape().clone(),
-            None => return Err(Error::internal("an update without variables")),
-        };
-        for (t, name) in tensors.iter().zip(self.vars) {
-            if *t.shape() != shape {
-                return Err(Error::invalid_argument(format!(
-                    "{} and {name} do not have the same shape{shape} {}",
-                    self.vars[0],
-                    t.shape()
-                )));
-            }
-        }
         let rows = match self.indices {
             Some(i) => Some(self.rows(ctx.input(i)?, grad, &shape)?),
-            None if *grad.shape() != shape => {
-                return Err(Error::invalid_argument(format!(
-                    "{} and {} do not have the same shape{shape} {}",
-                    self.vars[0],
-                    self.grad.1,
-                    grad.shape()
-                )));
-            }
             None => None,
         };
         let grad = grad.data::<T>()?;
@@ -204,9 +184,9 @@ impl<const V: usize, const H: usize> Layout<V, H> {
         Ok(())
     }
 
-    fn numbers<T: Float>(&self, ctx: &OpContext<'_>) -> Result<[T; H]> {
-        let mut numbers = [T::of(0.0); H];
-        for (number, (i, name, sign)) in numbers.iter_mut().zip(self.scalars) {
+    /// The shape that all variables have, and a gradient for all rows too; every number must be a scalar.
+    pub(super) fn check(&self, ctx: &OpContext<'_>, tensors: &[&mut Tensor]) -> Result<Shape> {
+        for (i, name, _) in self.scalars {
             let t = ctx.input(i)?;
             if !t.shape().is_scalar() {
                 return Err(Error::invalid_argument(format!(
@@ -214,7 +194,36 @@ impl<const V: usize, const H: usize> Layout<V, H> {
                     t.shape()
                 )));
             }
-            *number = t.to_scalar()?;
+        }
+        let shape = match tensors.first() {
+            Some(t) => t.shape().clone(),
+            None => return Err(Error::internal("an update without variables")),
+        };
+        for (t, name) in tensors.iter().zip(self.vars) {
+            if *t.shape() != shape {
+                return Err(Error::invalid_argument(format!(
+                    "{} and {name} do not have the same shape{shape} {}",
+                    self.vars[0],
+                    t.shape()
+                )));
+            }
+        }
+        let grad = ctx.input(self.grad.0)?;
+        if self.indices.is_none() && *grad.shape() != shape {
+            return Err(Error::invalid_argument(format!(
+                "{} and {} do not have the same shape{shape} {}",
+                self.vars[0],
+                self.grad.1,
+                grad.shape()
+            )));
+        }
+        Ok(shape)
+    }
+
+    fn numbers<T: Float>(&self, ctx: &OpContext<'_>) -> Result<[T; H]> {
+        let mut numbers = [T::of(0.0); H];
+        for (number, (i, name, sign)) in numbers.iter_mut().zip(self.scalars) {
+            *number = ctx.input(i)?.to_scalar()?;
             if !sign.accepts(*number) {
                 return Err(Error::invalid_argument(format!(
                     "{name} is not a {}: {:?}",
@@ -227,12 +236,7 @@ impl<const V: usize, const H: usize> Layout<V, H> {
     }
 
     /// The rows of a sparse gradient, all inside the variable.
-    fn rows(
-        &self,
-        indices: &Tensor,
-        grad: &Tensor,
-        shape: &crate::shape::Shape,
-    ) -> Result<Vec<usize>> {
+    fn rows(&self, indices: &Tensor, grad: &Tensor, shape: &Shape) -> Result<Vec<usize>> {
         let bad = |text: String| Err(Error::invalid_argument(text));
         let Some((limit, row)) = shape.dims().split_first() else {
             return bad(format!("{} must be at least 1 dimensional", self.vars[0]));

@@ -2,10 +2,12 @@
 
 use super::super::number::{FLOATS_AND_COMPLEX, Float, for_float};
 use super::engine::{Layout, Sign};
+use crate::device::cuda::{Arg, Source};
 use crate::error::Result;
 use crate::grad::Grad;
-use crate::kernel::{AnyKernel, KernelDef, KernelInit};
+use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext, Value};
 use crate::op::{Flags, OpDef};
+use crate::ops::math::cuda::{ON_FLOATS, run, suffix};
 use crate::registry::OpEntry;
 
 /// Where the inputs are.
@@ -16,6 +18,38 @@ const DENSE: Layout<1, 1> = Layout {
     indices: None,
 };
 
+const ON_CPU: KernelDef = KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| new(init, DENSE));
+
+static SOURCE: Source = Source {
+    name: "gradient_descent",
+    text: include_str!("gradient_descent.cu"),
+};
+
+/// The step on a variable in device memory, in place where nobody else holds its value.
+fn on_gpu(init: &KernelInit<'_>) -> Result<AnyKernel> {
+    let dtype = init.attrs.dtype("T")?;
+    let name = format!("apply_gradient_descent_{}", suffix(dtype));
+    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
+        let variable = ctx.variable(0)?;
+        {
+            let mut guard = variable.lock();
+            let var = guard.as_mut().ok_or_else(|| variable.uninitialized())?;
+            DENSE.check(ctx, &[var])?;
+            let (alpha, delta) = (ctx.input(1)?.device_ptr()?, ctx.input(2)?.device_ptr()?);
+            let (old, n) = (var.device_ptr()?, var.elements());
+            if !var.is_unique() {
+                *var = ctx.alloc(dtype, &var.shape().clone())?;
+            }
+            let args = [old, alpha, delta, var.device_ptr()?, Arg::I64(n as i64)];
+            run(ctx.gpu()?, &SOURCE, &name, n, args)?;
+        }
+        match ctx.num_outputs() {
+            0 => Ok(()),
+            _ => ctx.set(0, Value::Ref(variable)),
+        }
+    }))
+}
+
 pub(crate) static APPLY_GRADIENT_DESCENT: OpEntry = OpEntry {
     def: OpDef {
         signature: "ApplyGradientDescent(var:ref T, alpha:T, delta:T) -> (out:ref T)",
@@ -24,9 +58,7 @@ pub(crate) static APPLY_GRADIENT_DESCENT: OpEntry = OpEntry {
         infer: |ctx| DENSE.infer(ctx),
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| {
-        new(init, DENSE)
-    })],
+    kernels: &[ON_CPU, KernelDef::gpu(ON_FLOATS, on_gpu)],
 };
 
 pub(crate) static RESOURCE_APPLY_GRADIENT_DESCENT: OpEntry = OpEntry {
@@ -37,9 +69,7 @@ pub(crate) static RESOURCE_APPLY_GRADIENT_DESCENT: OpEntry = OpEntry {
         infer: |ctx| DENSE.infer(ctx),
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| {
-        new(init, DENSE)
-    })],
+    kernels: &[ON_CPU, KernelDef::gpu_host(ON_FLOATS, &["var"], on_gpu)],
 };
 
 fn new(init: &KernelInit<'_>, layout: Layout<1, 1>) -> Result<AnyKernel> {
