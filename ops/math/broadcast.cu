@@ -24,7 +24,7 @@ template <int N, class I> __device__ void find(const Broadcast &b, index_t i, in
 #define BINARY(NAME, T, TYPE, OUT, e)                                                                          \
     extern "C" __global__ void NAME##_##T(const TYPE *left, const TYPE *right, OUT *out, index_t n, Broadcast b) { \
         typedef TYPE E;                                                                                        \
-        typedef WideOf<E>::type W;                                                                             \
+        typedef Wide<E>::type W;                                                                             \
         const bool narrow = n <= 0x7fffffff;                                                                   \
         GRID_STRIDE(i, n) {                                                                                    \
             index_t at[2];                                                                                     \
@@ -118,7 +118,7 @@ SELECT(1, u8) SELECT(2, u16) SELECT(4, u32) SELECT(8, u64) SELECT(16, Pair)
 #define CLIP(T, TYPE)                                                                                          \
     extern "C" __global__ void clip_by_value_##T(const TYPE *in, const TYPE *low, index_t low_step, const TYPE *high, \
                                                  index_t high_step, TYPE *out, index_t n) {                    \
-        typedef WideOf<TYPE>::type W;                                                                          \
+        typedef Wide<TYPE>::type W;                                                                          \
         GRID_STRIDE(i, n) {                                                                                    \
             W x = W(in[i]);                                                                                    \
             const W lo = W(low[i * low_step]), hi = W(high[i * high_step]);                                    \
@@ -139,7 +139,7 @@ struct Terms {
 #define ADD_N(T, TYPE)                                                                                         \
     extern "C" __global__ void add_n_##T(Terms terms, TYPE *out, index_t n) {                                  \
         typedef TYPE E;                                                                                        \
-        typedef WideOf<E>::type W;                                                                             \
+        typedef Wide<E>::type W;                                                                             \
         GRID_STRIDE(i, n) {                                                                                    \
             W sum = W(((const TYPE *)terms.address[0])[i]);                                                    \
             for (int k = 1; k < terms.count; k++) sum = R(plus(sum, W(((const TYPE *)terms.address[k])[i])));  \

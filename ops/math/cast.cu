@@ -45,12 +45,7 @@ template <class T> struct From {
     static __device__ T re(T x, int) { return x; }
     static __device__ T im(T, int) { return T(0); }
 };
-__device__ inline float shortened(float x, int cut) {
-    union { float f; u32 bits; } v;
-    v.f = x;
-    v.bits &= 0xffffffffu << cut;
-    return v.f;
-}
+__device__ inline float shortened(float x, int cut) { return float_of(bits_of(x) & 0xffffffffu << cut); }
 __device__ inline double shortened(double x, int cut) {
     union { double f; u64 bits; } v;
     v.f = x;

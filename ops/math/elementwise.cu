@@ -4,7 +4,7 @@
 #define UNARY(NAME, T, TYPE, OUT, e)                                                     \
     extern "C" __global__ void NAME##_##T(const TYPE *in, OUT *out, index_t n) {         \
         typedef TYPE E;                                                                  \
-        typedef WideOf<E>::type W;                                                       \
+        typedef Wide<E>::type W;                                                       \
         GRID_STRIDE(i, n) {                                                              \
             const W x = W(in[i]);                                                        \
             out[i] = OUT(e);                                                             \
@@ -87,7 +87,7 @@ SAME(logical_not, bool, bool, !x)
 
 #define LEAK(T, TYPE)                                                                                         \
     extern "C" __global__ void leaky_relu_##T(const TYPE *in, const TYPE *signs, TYPE *out, index_t n, float alpha) { \
-        typedef WideOf<TYPE>::type W;                                                                         \
+        typedef Wide<TYPE>::type W;                                                                         \
         const W a = W(TYPE(alpha));                                                                           \
         GRID_STRIDE(i, n) out[i] = W(signs[i]) > 0 ? in[i] : TYPE(W(in[i]) * a);                              \
     }

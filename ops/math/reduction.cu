@@ -61,11 +61,7 @@ template <class Op> struct Again {
 };
 
 
-__device__ inline float infinity() {
-    union { u32 bits; float f; } v;
-    v.bits = 0x7f800000;
-    return v.f;
-}
+__device__ inline float infinity() { return float_of(0x7f800000); }
 template <class T> __device__ T lowest() { return T(-1) < T(0) ? T(u64(1) << (8 * sizeof(T) - 1)) : T(0); }
 template <class T> __device__ T highest() { return T(~u64(lowest<T>())); }
 
@@ -118,7 +114,7 @@ REDUCTION(any, bool, bool, bool, false, x, a || b, acc)
 #define PLACES(NAME, T, TYPE, OUT, SUFFIX, WORST, BEATS)                                                     \
     extern "C" __global__ void NAME##_##T##_##SUFFIX(const TYPE *in, OUT *out, index_t n, index_t width, index_t results) { \
         typedef TYPE E;                                                                                      \
-        typedef WideOf<E>::type W;                                                                           \
+        typedef Wide<E>::type W;                                                                           \
         GRID_STRIDE(i, results) {                                                                            \
             const TYPE *column = in + i / width * n * width + i % width;                                     \
             W best = WORST;                                                                                  \

@@ -1,8 +1,4 @@
-// Arithmetic of single elements, as the CPU kernels do it: halves through float, integers wrapping.
-
-template <class T> struct WideOf { typedef T type; };
-template <> struct WideOf<f16> { typedef float type; };
-template <> struct WideOf<bf16> { typedef float type; };
+// Arithmetic of single elements, as the CPU kernels do it: integers wrap.
 
 template <class T> __device__ T plus(T x, T y) { return T(u64(x) + u64(y)); }
 template <> __device__ float plus(float x, float y) { return x + y; }
