@@ -190,7 +190,7 @@ impl<'a> OpContext<'a> {
             .and_then(Option::take)
             .ok_or_else(|| Error::internal(format!("there is no input {i}")))
     }
-    /// A tensor for the output in the device's memory: the buffer of the first input among `candidates` that lies
+    /// A tensor for the output in the device's memory (the host's where all inputs lie there): the buffer of the first input among `candidates` that lies
     /// there, is unique and has this shape and type (that input is then gone), or a new one. Its elements are unspecified, except that a
     /// reused buffer holds the input's.
     ///
@@ -202,17 +202,33 @@ impl<'a> OpContext<'a> {
         dtype: DType,
         shape: &Shape,
     ) -> Result<(Tensor, Option<usize>)> {
+        let on_gpu = !self.is_on_host();
         for &i in candidates {
             if let Some(Some(Value::Tensor(t))) = self.inputs.get(i)
                 && t.dtype() == dtype
                 && t.shape() == shape
                 && t.is_unique()
-                && t.is_on_gpu() == self.env.gpu.is_some()
+                && t.is_on_gpu() == on_gpu
             {
                 return Ok((self.take_input(i)?, Some(i)));
             }
         }
-        Ok((self.alloc(dtype, shape)?, None))
+        let made = match on_gpu {
+            true => self.alloc(dtype, shape)?,
+            false => Tensor::alloc(dtype, shape.clone())?,
+        };
+        Ok((made, None))
+    }
+    /// Whether the kernel works on host memory only, as those for int32 do also on a GPU.
+    fn is_on_host(&self) -> bool {
+        let mut plain = self.inputs.iter().filter_map(|v| match v {
+            Some(Value::Tensor(t)) if t.dtype().is_pod() => Some(t.is_on_gpu()),
+            _ => None,
+        });
+        self.env.gpu.is_none()
+            || plain
+                .next()
+                .is_some_and(|first| !first && !plain.any(|t| t))
     }
 
     /// Gives an output.
