@@ -25,7 +25,7 @@ pub struct SingleOp {
 }
 
 impl SingleOp {
-    /// The CPU kernel of an op, for arguments of these types (one list for each argument of the op).
+    /// The kernel of an op on the device, for arguments of these types (one list for each argument of the op).
     ///
     /// # Errors
     /// When types or attributes do not fit the op, or it has no kernel for them.
@@ -44,7 +44,7 @@ impl SingleOp {
         SingleOp::with_attrs(registry, env, (op, op), &attrs)
     }
 
-    /// The CPU kernel of a node of a graph.
+    /// The kernel of a node of a graph.
     pub(super) fn for_node(registry: &Registry, env: &Arc<Env>, node: &Node) -> Result<SingleOp> {
         SingleOp::with_attrs(registry, env, (&node.name, &node.op.name), &node.attrs)
     }
@@ -60,7 +60,11 @@ impl SingleOp {
             .schema(op)
             .ok_or_else(|| Error::not_found(format!("Op type not registered '{op}'")))?;
         let types = signature(schema, attrs)?;
-        let def = find_kernel(registry, op, DeviceType::Cpu, attrs)?;
+        let device = match env.gpu {
+            None => DeviceType::Cpu,
+            Some(_) => DeviceType::Gpu,
+        };
+        let def = find_kernel(registry, op, device, attrs)?;
         let node = Arc::new(NodeInfo {
             name: name.into(),
             op: op.into(),
@@ -161,3 +165,7 @@ pub fn run_op(
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "gpu_tests.rs"]
+mod gpu_tests;

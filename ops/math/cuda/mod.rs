@@ -329,7 +329,7 @@ pub(super) fn clip(
 /// The kernel of AddN, which adds in the CPU kernel's order: `first` inputs, then sums of eight.
 pub(super) fn add_n(init: &KernelInit<'_>, first: fn(usize) -> usize) -> Result<AnyKernel> {
     let dtype = data_type(init.inputs, 0)?;
-    let name = function(&init.node.op, dtype);
+    let name = format!("add_n_{}", suffix(dtype));
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         same_shape(ctx)?;
         let count = ctx.num_inputs();
