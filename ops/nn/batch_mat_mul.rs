@@ -1,9 +1,10 @@
 //! BatchMatMul, BatchMatMulV2: products of many matrices, the second op with broadcast batches.
 
+use super::cuda;
 use super::compute::{Compute, Widened, fill};
 use super::forwarding::shape_of;
 use crate::device::cpu::gemm::{Matrix, Sizes, Write, gemm_batch};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -32,6 +33,7 @@ pub(crate) static BATCH_MAT_MUL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::I64])], new::<i64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::batch_mat_mul),
     ],
 };
 
@@ -57,12 +59,13 @@ pub(crate) static BATCH_MAT_MUL_V2: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U64])], new_broadcast::<u64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new_broadcast::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new_broadcast::<Complex<f64>>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::batch_mat_mul),
     ],
 };
 
 /// How the batch dimensions of both inputs go together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Batches {
+pub(super) enum Batches {
     Equal,
     Broadcast,
 }
@@ -146,16 +149,24 @@ fn conjugate(t: &Tensor) -> Result<Tensor> {
 }
 
 /// The sizes of all products and where their operands begin.
-struct Plan {
-    shape: Shape,
-    sizes: Sizes,
+pub(super) struct Plan {
+    pub(super) shape: Shape,
+    pub(super) sizes: Sizes,
     /// Columns of the matrices as they are stored.
     cols: (usize, usize),
     starts: Vec<(usize, usize)>,
 }
 
 impl Plan {
-    fn new(x: &Shape, y: &Shape, batches: Batches, ax: bool, ay: bool) -> Result<Plan> {
+    /// # Errors
+    /// `InvalidArgument` for shapes that do not fit.
+    pub(super) fn new(
+        x: &Shape,
+        y: &Shape,
+        batches: Batches,
+        ax: bool,
+        ay: bool,
+    ) -> Result<Plan> {
         if batches == Batches::Equal && x.rank() != y.rank() {
             return Err(Error::invalid_argument(format!(
                 "In[0] and In[1] has different ndims: {x} vs. {y}"

@@ -1,5 +1,6 @@
 //! BiasAdd, BiasAddV1: one number for each channel, added everywhere.
 
+use super::cuda;
 use super::compute::Compute;
 use super::window::DataFormat;
 use crate::device::cpu::Disjoint;
@@ -31,6 +32,7 @@ const KERNELS: &[KernelDef] = &[
     KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
     KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
     KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
+KernelDef::gpu(&[("T", &[DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32])], cuda::bias_add),
 ];
 
 pub(crate) static BIAS_ADD: OpEntry = OpEntry {
@@ -127,7 +129,7 @@ fn new<T: Compute + Number>(init: &KernelInit<'_>) -> Result<AnyKernel> {
 }
 
 /// Checks the shapes and gives the number of channels.
-fn check(value: &Shape, bias: &Shape, format: DataFormat) -> Result<usize> {
+pub(super) fn check(value: &Shape, bias: &Shape, format: DataFormat) -> Result<usize> {
     if value.rank() < 2 || format != DataFormat::Nhwc && value.rank() < 3 {
         let least = if format == DataFormat::Nhwc { 2 } else { 3 };
         return Err(Error::invalid_argument(format!(

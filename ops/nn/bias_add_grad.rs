@@ -1,10 +1,11 @@
 //! BiasAddGrad: the sum over everything but the channels.
 
+use super::cuda;
 use super::bias_add::{channel_axis, format_of};
 use super::compute::{Compute, Widened, fill};
 use super::window::DataFormat;
 use crate::device::cpu::{Disjoint, Scratch};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
@@ -39,6 +40,7 @@ pub(crate) static BIAS_ADD_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::bias_add_grad),
     ],
 };
 
@@ -53,6 +55,24 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The number of channels, and of the elements that lie next to each other in one channel.
+///
+/// # Errors
+/// `InvalidArgument` when the rank is too low.
+pub(super) fn channels_of(shape: &Shape, format: DataFormat) -> Result<(usize, usize)> {
+    let least = if format == DataFormat::Nhwc { 2 } else { 3 };
+    if shape.rank() < least {
+        return Err(Error::invalid_argument(format!(
+            "Input tensor must be at least {least}D: {shape}"
+        )));
+    }
+    let axis = channel_axis(format, shape.rank());
+    Ok((
+        shape.dims()[axis],
+        shape.product(axis + 1..shape.rank()),
+    ))
+}
+
 /// Rows (of all channels) that one partial sum takes; fixed, so that the sums do not depend on the threads.
 const ROWS: usize = 512;
 
@@ -64,15 +84,7 @@ where
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let g = ctx.input(0)?;
         let shape = g.shape();
-        let least = if format == DataFormat::Nhwc { 2 } else { 3 };
-        if shape.rank() < least {
-            return Err(Error::invalid_argument(format!(
-                "Input tensor must be at least {least}D: {shape}"
-            )));
-        }
-        let axis = channel_axis(format, shape.rank());
-        let channels = shape.dims()[axis];
-        let inner = shape.product(axis + 1..shape.rank());
+        let (channels, inner) = channels_of(shape, format)?;
         let mut out = Tensor::alloc(T::DTYPE, Shape::of(&[channels])?)?;
         let wide = Widened::new(ctx.pool(), g.data::<T>()?)?;
         fill(ctx.pool(), out.make_mut::<T>()?, |sums| {

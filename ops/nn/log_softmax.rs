@@ -1,8 +1,9 @@
 //! LogSoftmax: the logarithm of Softmax, without its loss of digits.
 
+use super::cuda;
 use super::rows::{RowElement, log_softmax};
 use super::softmax::{by_rows, infer};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -24,6 +25,7 @@ pub(crate) static LOG_SOFTMAX: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::log_softmax),
     ],
 };
 

@@ -1,5 +1,6 @@
 //! LRNGrad: the gradient of local response normalization.
 
+use super::cuda;
 use super::compute::{Compute, Widened, fill};
 use super::lrn::{LrnAttrs, rows, window_sums};
 use crate::device::cpu::elementary::{exp, ln};
@@ -10,6 +11,7 @@ use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use half::{bf16, f16};
 
@@ -25,6 +27,7 @@ pub(crate) static LRN_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F32])], new::<f32>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+KernelDef::gpu(&[("T", &[DType::F32, DType::F16, DType::BF16])], cuda::lrn_grad),
     ],
 };
 
@@ -38,19 +41,27 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Checks the shapes of all inputs and gives the number of channels.
+///
+/// # Errors
+/// `InvalidArgument` when they differ or have another rank than 4.
+pub(super) fn check(g: &Shape, x: &Shape, y: &Shape) -> Result<usize> {
+    if g.rank() != 4 || x.rank() != 4 {
+        return Err(Error::invalid_argument("inputs must be 4-dimensional"));
+    }
+    if g != x || x != y {
+        return Err(Error::invalid_argument(
+            "input_grads, input_image, and out_image should have the same shape",
+        ));
+    }
+    Ok(x.dims()[3])
+}
+
 fn new<T: Compute<In = f32>>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = LrnAttrs::of(init.attrs)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let (g, x, y) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
-        if g.shape().rank() != 4 || x.shape().rank() != 4 {
-            return Err(Error::invalid_argument("inputs must be 4-dimensional"));
-        }
-        if g.shape() != x.shape() || x.shape() != y.shape() {
-            return Err(Error::invalid_argument(
-                "input_grads, input_image, and out_image should have the same shape",
-            ));
-        }
-        let depth = x.shape().dims()[3];
+        let depth = check(g.shape(), x.shape(), y.shape())?;
         let mut out = Tensor::alloc(T::DTYPE, x.shape().clone())?;
         let pool = ctx.pool();
         let (g, x, y) = (

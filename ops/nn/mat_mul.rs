@@ -1,8 +1,9 @@
 //! MatMul: the product of two matrices, either of them transposed.
 
+use super::cuda;
 use super::compute::{Compute, Widened, fill};
 use crate::device::cpu::gemm::{Matrix, Sizes, Write, gemm};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -35,6 +36,7 @@ pub(crate) static MAT_MUL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::mat_mul),
     ],
 };
 
@@ -64,9 +66,9 @@ fn new<T: Compute>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     }))
 }
 
-fn product<T: Compute>(ctx: &OpContext<'_>, (at, bt): (bool, bool)) -> Result<Tensor> {
-    let (a, b) = (ctx.input(0)?, ctx.input(1)?);
-    let (sa, sb) = (a.shape(), b.shape());
+/// Checks the shapes of both operands (each transposed or not) and gives the result's rows and columns and the terms
+/// of its sums.
+pub(super) fn sizes(sa: &Shape, sb: &Shape, (at, bt): (bool, bool)) -> Result<[usize; 3]> {
     if sa.rank() != sb.rank() {
         return Err(Error::invalid_argument(format!(
             "In[0] and In[1] has different ndims: {sa} vs. {sb}"
@@ -80,6 +82,13 @@ fn product<T: Compute>(ctx: &OpContext<'_>, (at, bt): (bool, bool)) -> Result<Te
             "Matrix size-incompatible: In[0]: {sa}, In[1]: {sb}"
         )));
     }
+    Ok([m, n, k])
+}
+
+fn product<T: Compute>(ctx: &OpContext<'_>, (at, bt): (bool, bool)) -> Result<Tensor> {
+    let (a, b) = (ctx.input(0)?, ctx.input(1)?);
+    let [m, n, k] = sizes(a.shape(), b.shape(), (at, bt))?;
+    let (a1, b1) = (a.shape().dims()[1], b.shape().dims()[1]);
     let mut out = Tensor::alloc(T::DTYPE, Shape::of(&[m, n])?)?;
     let (x, y) = (
         Widened::new(ctx.pool(), a.data::<T>()?)?,

@@ -1,13 +1,15 @@
 //! Softmax: exp(x) of each row over its sum.
 
+use super::cuda;
 use super::rows::{RowElement, divide, each_row, exponentials};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
 use crate::registry::OpEntry;
+use crate::shape::Shape;
 use half::{bf16, f16};
 
 pub(crate) static SOFTMAX: OpEntry = OpEntry {
@@ -23,6 +25,7 @@ pub(crate) static SOFTMAX: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::softmax),
     ],
 };
 
@@ -41,15 +44,21 @@ fn new<T: RowElement>(_: &KernelInit<'_>) -> Result<AnyKernel> {
     })
 }
 
+/// The last dimension, which the rows have.
+///
+/// # Errors
+/// `InvalidArgument` for a scalar.
+pub(super) fn width_of(shape: &Shape) -> Result<usize> {
+    shape.dims().last().copied().ok_or_else(|| {
+        Error::invalid_argument(format!("logits must have >= 1 dimension, got {shape}"))
+    })
+}
+
 /// The kernel of an op that changes each row along the last dimension by itself.
 pub(super) fn by_rows<T: RowElement>(change: fn(&mut [T::Wide])) -> Result<AnyKernel> {
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let shape = ctx.input(0)?.shape().clone();
-        let Some(width) = shape.dims().last().copied() else {
-            return Err(Error::invalid_argument(format!(
-                "logits must have >= 1 dimension, got {shape}"
-            )));
-        };
+        let width = width_of(&shape)?;
         ctx.data::<T>(0)?;
         let (mut out, reused) = ctx.forward_or_alloc(&[0], T::DTYPE, &shape)?;
         {

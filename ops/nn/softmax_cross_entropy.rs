@@ -1,9 +1,10 @@
 //! SoftmaxCrossEntropyWithLogits: the loss of a softmax against a distribution for each row.
 
+use super::cuda;
 use super::forwarding::shape_of;
 use super::rows::{RowElement, divide, each_row, exponentials, ln, maximum, subtract, weighted};
 use crate::device::cpu::Disjoint;
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -29,6 +30,7 @@ pub(crate) static SOFTMAX_CROSS_ENTROPY_WITH_LOGITS: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::cross_entropy),
     ],
 };
 
@@ -54,14 +56,11 @@ struct Repeated<'a, T> {
 
 impl<'a, T: RowElement> Repeated<'a, T> {
     fn new(x: &'a Tensor) -> Result<Repeated<'a, T>> {
-        let step = |from_end: usize| match x.shape().rank().checked_sub(from_end) {
-            Some(i) if x.shape().dims()[i] > 1 => x.shape().product(i + 1..x.shape().rank()),
-            _ => 0,
-        };
+        let (row, column) = steps(x.shape());
         Ok(Repeated {
             data: x.data()?,
-            row: step(2),
-            column: step(1),
+            row,
+            column,
         })
     }
     /// Row `i`, when it lies in memory as it is needed.
@@ -83,27 +82,44 @@ impl<'a, T: RowElement> Repeated<'a, T> {
     }
 }
 
+/// The distance of the rows and of the columns of an operand that is repeated to `[rows, classes]`; 0 where one stands
+/// for all.
+pub(super) fn steps(shape: &Shape) -> (usize, usize) {
+    let step = |from_end: usize| match shape.rank().checked_sub(from_end) {
+        Some(i) if shape.dims()[i] > 1 => shape.product(i + 1..shape.rank()),
+        _ => 0,
+    };
+    (step(2), step(1))
+}
+
+/// Rows and classes of features and labels together.
+///
+/// # Errors
+/// `InvalidArgument` for shapes that do not fit.
+pub(super) fn repeated_shape(features: &Shape, labels: &Shape) -> Result<(usize, usize)> {
+    let plan = Broadcast::new(features, labels).map_err(|_| {
+        Error::invalid_argument(format!(
+            "logits and labels must be broadcastable: logits_size={features} labels_size={labels}"
+        ))
+    })?;
+    match plan.shape.dims() {
+        [rows, classes] => Ok((*rows, *classes)),
+        _ => Err(Error::invalid_argument(
+            "logits and labels must be either 2-dimensional, or broadcasted to be 2-dimensional",
+        )),
+    }
+}
+
 fn new<T: RowElement>(_: &KernelInit<'_>) -> Result<AnyKernel> {
     Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
         let (features, labels) = (ctx.input(0)?, ctx.input(1)?);
-        let plan = Broadcast::new(features.shape(), labels.shape()).map_err(|_| {
-            Error::invalid_argument(format!(
-                "logits and labels must be broadcastable: logits_size={} labels_size={}",
-                features.shape(),
-                labels.shape()
-            ))
-        })?;
-        let [rows, classes] = plan.shape.dims() else {
-            return Err(Error::invalid_argument(
-                "logits and labels must be either 2-dimensional, or broadcasted to be 2-dimensional",
-            ));
-        };
-        let (rows, classes) = (*rows, *classes);
+        let (rows, classes) = repeated_shape(features.shape(), labels.shape())?;
+        let shape = Shape::of(&[rows, classes])?;
         ctx.data::<T>(0)?;
         ctx.data::<T>(1)?;
         let mut loss = Tensor::zeros(T::DTYPE, Shape::of(&[rows])?)?;
-        let (mut backprop, reused) = ctx.forward_or_alloc(&[0], T::DTYPE, &plan.shape)?;
-        if plan.shape.elements() > 0 {
+        let (mut backprop, reused) = ctx.forward_or_alloc(&[0], T::DTYPE, &shape)?;
+        if shape.elements() > 0 {
             let features = match reused {
                 Some(_) => None,
                 None => Some(Repeated::<T>::new(ctx.input(0)?)?),

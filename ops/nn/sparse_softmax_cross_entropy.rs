@@ -1,9 +1,13 @@
 //! SparseSoftmaxCrossEntropyWithLogits: the loss of a softmax against one label for each row.
 
+use super::cuda;
 use super::rows::{RowElement, divide, each_row, exponentials, ln};
 use super::softmax_cross_entropy::{loss_times, second_order};
 use crate::device::cpu::Disjoint;
-use crate::dtype::{DType, sets::INDEX};
+use crate::dtype::{
+    DType,
+    sets::{FLOATS, INDEX},
+};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -29,6 +33,7 @@ pub(crate) static SPARSE_SOFTMAX_CROSS_ENTROPY_WITH_LOGITS: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64]), ("Tlabels", INDEX)], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16]), ("Tlabels", INDEX)], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16]), ("Tlabels", INDEX)], new::<bf16>),
+KernelDef::gpu(&[("T", FLOATS), ("Tlabels", INDEX)], cuda::sparse_cross_entropy),
     ],
 };
 
@@ -56,33 +61,41 @@ fn checked_labels(labels: &Tensor, classes: usize) -> Result<Vec<usize>> {
     })
 }
 
+/// Checks the shapes of features and labels and gives rows and classes.
+///
+/// # Errors
+/// `InvalidArgument` for shapes that do not fit.
+pub(super) fn check(shape: &Shape, labels: &Shape) -> Result<(usize, usize)> {
+    let &[rows, classes] = shape.dims() else {
+        return Err(Error::invalid_argument(format!(
+            "logits must be 2-D, but got shape {shape}"
+        )));
+    };
+    if !labels.is_vector() {
+        return Err(Error::invalid_argument(format!(
+            "labels must be 1-D, but got shape {}",
+            labels
+        )));
+    }
+    if labels.elements() != rows {
+        return Err(Error::invalid_argument(format!(
+            "logits and labels must have the same first dimension, got logits shape {shape} and labels shape {}",
+            labels
+        )));
+    }
+    if classes == 0 {
+        return Err(Error::invalid_argument(format!(
+            "Must have at least one class, but got logits shape {shape}"
+        )));
+    }
+    Ok((rows, classes))
+}
+
 fn new<T: RowElement>(_: &KernelInit<'_>) -> Result<AnyKernel> {
     Ok(AnyKernel::new(|ctx: &mut OpContext<'_>| {
         let (features, labels) = (ctx.input(0)?, ctx.input(1)?);
         let shape = features.shape().clone();
-        let [rows, classes] = shape.dims() else {
-            return Err(Error::invalid_argument(format!(
-                "logits must be 2-D, but got shape {shape}"
-            )));
-        };
-        let (rows, classes) = (*rows, *classes);
-        if !labels.shape().is_vector() {
-            return Err(Error::invalid_argument(format!(
-                "labels must be 1-D, but got shape {}",
-                labels.shape()
-            )));
-        }
-        if labels.elements() != rows {
-            return Err(Error::invalid_argument(format!(
-                "logits and labels must have the same first dimension, got logits shape {shape} and labels shape {}",
-                labels.shape()
-            )));
-        }
-        if classes == 0 {
-            return Err(Error::invalid_argument(format!(
-                "Must have at least one class, but got logits shape {shape}"
-            )));
-        }
+        let (rows, classes) = check(&shape, labels.shape())?;
         let labels = checked_labels(labels, classes)?;
         ctx.data::<T>(0)?;
         let mut loss = Tensor::alloc(T::DTYPE, Shape::of(&[rows])?)?;

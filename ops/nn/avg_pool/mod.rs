@@ -4,12 +4,13 @@ pub mod cpu;
 #[cfg(test)]
 mod tests;
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Attrs, Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::compute::{self, Compute, Widened};
 use crate::ops::nn::forwarding::{forward_attrs, shape_of};
 use crate::ops::nn::layout::{self, Images};
@@ -33,6 +34,7 @@ pub(crate) static AVG_POOL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::avg_pool),
     ],
 };
 
@@ -49,6 +51,7 @@ pub(crate) static AVG_POOL_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new_grad::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new_grad::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new_grad::<bf16>),
+KernelDef::gpu_host(&[("T", FLOATS)], &["orig_input_shape"], cuda::avg_pool_grad),
     ],
 };
 
@@ -72,7 +75,10 @@ fn infer_grad(ctx: &mut ShapeCtx<'_>) -> Result<()> {
 }
 
 /// The attributes of AvgPool, which has words of its own for a window without cells.
-fn checked(attrs: &Attrs) -> Result<PoolAttrs> {
+///
+/// # Errors
+/// As [`PoolAttrs::of`].
+pub(crate) fn checked(attrs: &Attrs) -> Result<PoolAttrs> {
     if let Some(k) = attrs.int32s("ksize")?.iter().find(|k| **k <= 0) {
         return Err(Error::invalid_argument(format!(
             "ksize must be a positive int32 value, got:{k}"
@@ -82,7 +88,10 @@ fn checked(attrs: &Attrs) -> Result<PoolAttrs> {
 }
 
 /// The sizes of pooling an input of that shape, over space only.
-fn geometry(attrs: &PoolAttrs, input: &Shape) -> Result<PoolGeometry> {
+///
+/// # Errors
+/// As [`PoolAttrs::geometry`]; `Unimplemented` for pooling over channels.
+pub(crate) fn geometry(attrs: &PoolAttrs, input: &Shape) -> Result<PoolGeometry> {
     let g = attrs.geometry(input)?;
     if g.depth_window > 1 {
         return Err(Error::unimplemented(
@@ -116,22 +125,8 @@ fn new_grad<T: Compute<In: AvgElement>>(init: &KernelInit<'_>) -> Result<AnyKern
     let attrs = PoolAttrs::of(init.attrs)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let (sizes, gradient) = (ctx.input(0)?, ctx.input(1)?);
-        if !sizes.shape().is_vector() || sizes.elements() != 4 {
-            return Err(Error::invalid_argument(
-                "out_backprop must be 1-dimensional and 4 elements",
-            ));
-        }
-        expect_four("out_backprop", gradient.shape())?;
-        let sizes = sizes.to_i64s()?;
-        if let Some(size) = sizes.iter().find(|s| **s < 0) {
-            return Err(Error::invalid_argument(format!(
-                "Expected a non-negative size, got {size}"
-            )));
-        }
-        let shape = Shape::new(&sizes)?;
-        let g = geometry(&attrs, &shape)?;
+        let (shape, g) = gradient_geometry(&attrs, sizes, gradient.shape())?;
         let (pool, format) = (ctx.pool(), attrs.format);
-        check_gradient(&attrs, &g, gradient.shape())?;
         let mut out = Tensor::alloc(T::DTYPE, shape)?;
         let from = Images::<T>::new(pool, format, g.output(), gradient.data()?)?;
         let from = Widened::new(pool, from.get())?;
@@ -143,6 +138,33 @@ fn new_grad<T: Compute<In: AvgElement>>(init: &KernelInit<'_>) -> Result<AnyKern
         })?;
         ctx.set(0, out)
     }))
+}
+
+/// The shape of the input and the sizes of the pooling, of which AvgPoolGrad gets `orig_input_shape` and `grad`.
+///
+/// # Errors
+/// `InvalidArgument` or `Unimplemented` for sizes that do not fit.
+pub(crate) fn gradient_geometry(
+    attrs: &PoolAttrs,
+    sizes: &Tensor,
+    gradient: &Shape,
+) -> Result<(Shape, PoolGeometry)> {
+    if !sizes.shape().is_vector() || sizes.elements() != 4 {
+        return Err(Error::invalid_argument(
+            "out_backprop must be 1-dimensional and 4 elements",
+        ));
+    }
+    expect_four("out_backprop", gradient)?;
+    let sizes = sizes.to_i64s()?;
+    if let Some(size) = sizes.iter().find(|s| **s < 0) {
+        return Err(Error::invalid_argument(format!(
+            "Expected a non-negative size, got {size}"
+        )));
+    }
+    let shape = Shape::new(&sizes)?;
+    let g = geometry(attrs, &shape)?;
+    check_gradient(attrs, &g, gradient)?;
+    Ok((shape, g))
 }
 
 /// Checks that a gradient has the shape that pooling gives.

@@ -4,12 +4,13 @@ pub mod cpu;
 #[cfg(test)]
 mod tests;
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::compute::Compute;
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::ops::nn::conv_geometry::ConvGeometry;
@@ -45,6 +46,7 @@ pub(crate) static CONV2D: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
         KernelDef::cpu(&[("T", &[DType::I32])], new::<i32>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::conv2d),
     ],
 };
 

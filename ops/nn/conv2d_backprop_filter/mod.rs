@@ -2,12 +2,13 @@
 
 pub mod cpu;
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::compute::Compute;
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::ops::nn::conv2d::SHARED_ATTRS;
@@ -31,6 +32,7 @@ pub(crate) static CONV2D_BACKPROP_FILTER: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
+KernelDef::gpu_host(&[("T", FLOATS)], &["filter_sizes"], cuda::conv2d_backprop_filter),
     ],
 };
 
@@ -47,17 +49,25 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The filter's sizes that `filter_sizes` asks for.
+///
+/// # Errors
+/// `InvalidArgument` when it is no vector of sizes.
+pub(crate) fn filter_shape(sizes: &Tensor) -> Result<Shape> {
+    if !sizes.shape().is_vector() {
+        return Err(Error::invalid_argument(format!(
+            "Conv2DCustomBackpropFilter: filter_sizes input must be 1-dim, not {}",
+            sizes.shape().rank()
+        )));
+    }
+    Shape::new(&sizes.to_i64s()?)
+}
+
 fn new<T: Compute>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = ConvAttrs::of(init.attrs)?;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         let (input, sizes, gradient) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
-        if !sizes.shape().is_vector() {
-            return Err(Error::invalid_argument(format!(
-                "Conv2DCustomBackpropFilter: filter_sizes input must be 1-dim, not {}",
-                sizes.shape().rank()
-            )));
-        }
-        let shape = Shape::new(&sizes.to_i64s()?)?;
+        let shape = filter_shape(sizes)?;
         let g = backprop_geometry(
             "Conv2DCustomBackpropFilter",
             &attrs,

@@ -2,12 +2,13 @@
 
 pub mod cpu;
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::compute::Compute;
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::ops::nn::conv_geometry::ConvGeometry;
@@ -33,6 +34,7 @@ pub(crate) static CONV2D_BACKPROP_INPUT: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
         KernelDef::cpu(&[("T", &[DType::I32])], new::<i32>),
+KernelDef::gpu_host(&[("T", FLOATS)], &["input_sizes"], cuda::conv2d_backprop_input),
     ],
 };
 
@@ -56,7 +58,15 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> Result<()> {
 }
 
 /// The input's sizes (batch, height, width, channels) that `input_sizes` asks for.
-fn input_sizes(attrs: &ConvAttrs, sizes: &Tensor, filter: &Shape, grad: &Shape) -> Result<Shape> {
+///
+/// # Errors
+/// `InvalidArgument` when it is no vector of 4 or 2 sizes.
+pub(crate) fn input_sizes(
+    attrs: &ConvAttrs,
+    sizes: &Tensor,
+    filter: &Shape,
+    grad: &Shape,
+) -> Result<Shape> {
     if !sizes.shape().is_vector() {
         return Err(Error::invalid_argument(format!(
             "Conv2DBackpropInput: input_sizes input must be 1-dim, not {}",

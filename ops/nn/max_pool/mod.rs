@@ -4,12 +4,13 @@ pub mod cpu;
 #[cfg(test)]
 mod tests;
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::forward_attrs;
 use crate::ops::nn::layout::{self, Images};
 use crate::ops::nn::pool_attrs::PoolAttrs;
@@ -38,6 +39,7 @@ pub(crate) static MAX_POOL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::I16])], new::<i16>),
         KernelDef::cpu(&[("T", &[DType::I8])], new::<i8>),
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::max_pool),
     ],
 };
 

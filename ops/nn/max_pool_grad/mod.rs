@@ -1,10 +1,11 @@
 //! MaxPoolGrad: the gradient of max pooling.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::forward_attrs;
 use crate::ops::nn::layout::{self, Images};
 use crate::ops::nn::max_pool::cpu;
@@ -36,6 +37,7 @@ pub(crate) static MAX_POOL_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
         KernelDef::cpu(&[("T", &[DType::U32])], new::<u32>),
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::max_pool_grad),
     ],
 };
 
@@ -72,14 +74,24 @@ pub(crate) fn checked(
     Ok(g)
 }
 
-/// The gradient of inputs `orig_input`, `orig_output`, `grad`.
-pub(crate) fn backward<T: PoolElement>(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
+/// Checks inputs `orig_input`, `orig_output`, `grad` and gives the sizes.
+///
+/// # Errors
+/// `InvalidArgument` or `Unimplemented` for shapes that do not fit.
+pub(crate) fn backward_geometry(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<PoolGeometry> {
     let (input, output, gradient) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     expect_four("tensor_in", input.shape())?;
     expect_four("tensor_out", output.shape())?;
     expect_four("out_backprop", gradient.shape())?;
     let g = checked(attrs, input.shape(), output.shape(), "MaxPoolingGrad")?;
     expect_shape("grad", output.shape(), gradient.shape())?;
+    Ok(g)
+}
+
+/// The gradient of inputs `orig_input`, `orig_output`, `grad`.
+pub(crate) fn backward<T: PoolElement>(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
+    let g = backward_geometry(ctx, attrs)?;
+    let (input, gradient) = (ctx.input(0)?, ctx.input(2)?);
     let mut out = Tensor::alloc(T::DTYPE, input.shape().clone())?;
     let (pool, format) = (ctx.pool(), attrs.format);
     let images = Images::<T>::new(pool, format, g.input(), input.data()?)?;

@@ -1,15 +1,16 @@
 //! MaxPoolGradGrad: the gradient of MaxPoolGrad with respect to its gradient.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::forward_attrs;
 use crate::ops::nn::layout::{self, Images};
 use crate::ops::nn::max_pool::cpu;
 use crate::ops::nn::max_pool_grad::checked;
-use crate::ops::nn::pool_attrs::{PoolAttrs, expect_four, expect_shape};
+use crate::ops::nn::pool_attrs::{PoolAttrs, PoolGeometry, expect_four, expect_shape};
 use crate::ops::nn::pool_element::PoolElement;
 use crate::registry::OpEntry;
 use crate::tensor::Tensor;
@@ -36,6 +37,7 @@ pub(crate) static MAX_POOL_GRAD_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
         KernelDef::cpu(&[("T", &[DType::U32])], new::<u32>),
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
+KernelDef::gpu(&[("T", FLOATS)], cuda::max_pool_grad_grad),
     ],
 };
 
@@ -56,14 +58,24 @@ fn new<T: PoolElement>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     }))
 }
 
-/// The second gradient of inputs `orig_input`, `orig_output`, `grad`.
-pub(crate) fn second<T: PoolElement>(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
+/// Checks inputs `orig_input`, `orig_output`, `grad` and gives the sizes.
+///
+/// # Errors
+/// `InvalidArgument` or `Unimplemented` for shapes that do not fit.
+pub(crate) fn second_geometry(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<PoolGeometry> {
     let (input, output, gradient) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     expect_four("tensor_in", input.shape())?;
     expect_four("tensor_out", output.shape())?;
     expect_four("out_grad_backprop", gradient.shape())?;
     let g = checked(attrs, input.shape(), output.shape(), "MaxPoolingGradGrad")?;
     expect_shape("grad", input.shape(), gradient.shape())?;
+    Ok(g)
+}
+
+/// The second gradient of inputs `orig_input`, `orig_output`, `grad`.
+pub(crate) fn second<T: PoolElement>(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
+    let g = second_geometry(ctx, attrs)?;
+    let (input, output, gradient) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
     let mut out = Tensor::alloc(T::DTYPE, output.shape().clone())?;
     let (pool, format) = (ctx.pool(), attrs.format);
     let images = Images::<T>::new(pool, format, g.input(), input.data()?)?;

@@ -1,10 +1,11 @@
 //! MaxPoolGradGradV2: the gradient of MaxPoolGradV2 with respect to its gradient.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::Result;
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Attrs, Flags, OpDef};
+use crate::ops::nn::cuda;
 use crate::ops::nn::max_pool_grad_grad::{infer, second};
 use crate::ops::nn::pool_attrs::windows_from;
 use crate::ops::nn::pool_element::PoolElement;
@@ -32,6 +33,7 @@ pub(crate) static MAX_POOL_GRAD_GRAD_V2: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
         KernelDef::cpu(&[("T", &[DType::U32])], new::<u32>),
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
+KernelDef::gpu_host(&[("T", FLOATS)], &["ksize", "strides"], cuda::max_pool_grad_grad_v2),
     ],
 };
 

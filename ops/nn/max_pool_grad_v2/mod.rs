@@ -1,10 +1,11 @@
 //! MaxPoolGradV2: the gradient of max pooling whose windows are tensors.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Attrs, Flags, OpDef};
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::forward_attrs;
 use crate::ops::nn::max_pool_grad::{backward, infer};
 use crate::ops::nn::pool_attrs::windows_from;
@@ -33,6 +34,7 @@ pub(crate) static MAX_POOL_GRAD_V2: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
         KernelDef::cpu(&[("T", &[DType::U32])], new::<u32>),
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
+KernelDef::gpu_host(&[("T", FLOATS)], &["ksize", "strides"], cuda::max_pool_grad_v2),
     ],
 };
 

@@ -1,10 +1,11 @@
 //! MaxPoolV2: max pooling whose windows are tensors.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::Result;
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Attrs, Flags, OpDef, ShapeCtx};
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::forward_attrs;
 use crate::ops::nn::max_pool::forward;
 use crate::ops::nn::pool_attrs::{PoolAttrs, windows_from};
@@ -32,6 +33,7 @@ pub(crate) static MAX_POOL_V2: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::I16])], new::<i16>),
         KernelDef::cpu(&[("T", &[DType::I8])], new::<i8>),
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
+KernelDef::gpu_host(&[("T", FLOATS)], &["ksize", "strides"], cuda::max_pool_v2),
     ],
 };
 

@@ -1,0 +1,86 @@
+//! BiasAdd and BiasAddGrad on CUDA devices.
+
+use super::{grid, loop_grid, size, slices_of, suffix, sum_slices};
+use crate::device::cuda::Source;
+use crate::error::Result;
+use crate::kernel::{AnyKernel, KernelInit, OpContext};
+use crate::ops::nn::bias_add::{channel_axis, check, format_of};
+use crate::ops::nn::bias_add_grad::channels_of;
+use crate::shape::Shape;
+
+static SOURCE: Source = Source {
+    name: "nn/bias",
+    text: include_str!("bias.cu"),
+};
+
+/// The kernel of BiasAdd and BiasAddV1.
+pub(crate) fn bias_add(init: &KernelInit<'_>) -> Result<AnyKernel> {
+    let format = format_of(init.attrs)?;
+    let dtype = init.attrs.dtype("T")?;
+    let function = format!("bias_add_{}", suffix(dtype)?);
+    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
+        let (value, bias) = (ctx.input(0)?.clone(), ctx.input(1)?.clone());
+        let shape = value.shape().clone();
+        let channels = check(&shape, bias.shape(), format)?;
+        let inner = shape.product(channel_axis(format, shape.rank()) + 1..shape.rank());
+        let from = value.device_ptr()?;
+        // The buffer is reused only when this kernel alone holds it.
+        drop(value);
+        let (out, _) = ctx.forward_or_alloc(&[0], dtype, &shape)?;
+        if out.elements() > 0 {
+            let args = [
+                from,
+                bias.device_ptr()?,
+                out.device_ptr()?,
+                size(out.elements())?,
+                size(channels)?,
+                size(inner)?,
+            ];
+            ctx.gpu()?
+                .launch(&SOURCE, &function, loop_grid(out.elements())?, &args)?;
+        }
+        ctx.set(0, out)
+    }))
+}
+
+/// The kernel of BiasAddGrad: sums of blocks of rows, then the sum of these.
+pub(crate) fn bias_add_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
+    /// Blocks of rows, at most.
+    const PARTS: usize = 256;
+    let format = format_of(init.attrs)?;
+    let dtype = init.attrs.dtype("T")?;
+    let suffix = suffix(dtype)?;
+    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
+        let g = ctx.input(0)?;
+        let (channels, inner) = channels_of(g.shape(), format)?;
+        let out = ctx.alloc(dtype, &Shape::of(&[channels])?)?;
+        if channels > 0 {
+            let count = g.elements() / channels;
+            let per = count.div_ceil(PARTS).max(128);
+            let parts = count.div_ceil(per).max(1);
+            let work = slices_of(ctx, &out, parts)?;
+            let (from, to) = (g.device_ptr()?, work.device_ptr()?);
+            if inner == 1 {
+                let function = format!("column_sums_{suffix}");
+                let blocks = grid(parts * channels.div_ceil(32), [32, 8], 0)?;
+                let args = [from, to, size(count)?, size(channels)?, size(per)?];
+                ctx.gpu()?.launch(&SOURCE, &function, blocks, &args)?;
+            } else {
+                let function = format!("plane_sums_{suffix}");
+                let blocks = grid(parts.saturating_mul(channels), [256, 1], 0)?;
+                let outer = count.checked_div(inner).unwrap_or(0);
+                let args = [
+                    from,
+                    to,
+                    size(outer)?,
+                    size(channels)?,
+                    size(inner)?,
+                    size(per)?,
+                ];
+                ctx.gpu()?.launch(&SOURCE, &function, blocks, &args)?;
+            }
+            sum_slices(ctx, &work, &out, parts)?;
+        }
+        ctx.set(0, out)
+    }))
+}

@@ -1,0 +1,231 @@
+// Pooling over space: one thread for each result. Halves are added up in float.
+
+template <class E> struct SumOf { typedef E type; };
+template <> struct SumOf<f16> { typedef float type; };
+template <> struct SumOf<bf16> { typedef float type; };
+template <class E> struct Lowest;
+template <> struct Lowest<float> { static __device__ float value() { return -3.402823466e+38f; } };
+template <> struct Lowest<double> { static __device__ double value() { return -1.7976931348623157e+308; } };
+template <> struct Lowest<f16> { static __device__ float value() { return -65504.0f; } };
+template <> struct Lowest<bf16> { static __device__ float value() { return -3.3895313892515355e+38f; } };
+
+struct Slide {
+    int input, output, window, stride, before;
+};
+struct Pool {
+    Slide rows, cols;
+    index_t batch, depth;
+    index_t planes; // whether the order is NCHW
+};
+// The place of element i of an image batch, and where its channel's image begins in one of other sizes.
+struct Cell {
+    int row, col;
+    index_t image, channel;
+};
+template <class I> __device__ Cell cell_of(index_t at, const Pool& p, int rows, int cols) {
+    I i = (I)at;
+    Cell c;
+    if (p.planes) {
+        c.col = (int)(i % (I)cols), i /= (I)cols;
+        c.row = (int)(i % (I)rows), i /= (I)rows;
+        c.channel = i % (I)p.depth, c.image = i / (I)p.depth;
+    } else {
+        c.channel = i % (I)p.depth, i /= (I)p.depth;
+        c.col = (int)(i % (I)cols), i /= (I)cols;
+        c.row = (int)(i % (I)rows), c.image = i / (I)rows;
+    }
+    return c;
+}
+__device__ inline Cell cell(index_t i, const Pool& p, int rows, int cols) {
+    return i <= 0x7fffffff ? cell_of<unsigned>(i, p, rows, cols) : cell_of<index_t>(i, p, rows, cols);
+}
+// The elements of a cell's channel lie at start + (row * cols + col) * step().
+__device__ inline index_t start(const Cell& c, const Pool& p, index_t rows, index_t cols) {
+    return p.planes ? (c.image * p.depth + c.channel) * rows * cols : c.image * rows * cols * p.depth + c.channel;
+}
+__device__ inline index_t apart(const Pool& p) { return p.planes ? 1 : p.depth; }
+// The input cells of a window, clipped to the input.
+__device__ inline void clip(const Slide& s, int i, int* from, int* to) {
+    index_t begin = (index_t)i * s.stride - s.before, end = begin + s.window;
+    if (end > s.input) end = s.input;
+    if (end < 0) end = 0;
+    if (begin < 0) begin = 0;
+    *from = (int)(begin < end ? begin : end);
+    *to = (int)end;
+}
+// The windows that may hold an input cell: from and to (exclusive).
+__device__ inline void windows(const Slide& s, int at, int* from, int* to) {
+    index_t reach = (index_t)at + s.before, first = reach + 1 - s.window;
+    first = first <= 0 ? 0 : (first + s.stride - 1) / s.stride;
+    index_t last = reach / s.stride + 1;
+    *to = (int)(last < s.output ? last : s.output);
+    *from = (int)(first < *to ? first : *to);
+}
+
+template <class E> __device__ void max_pool(const E* input, E* out, index_t count, const Pool& p) {
+    typedef typename SumOf<E>::type S;
+    GRID_STRIDE(i, count) {
+        Cell c = cell(i, p, p.rows.output, p.cols.output);
+        const E* from = input + start(c, p, p.rows.input, p.cols.input);
+        index_t step = apart(p);
+        int y0, y1, x0, x1;
+        clip(p.rows, c.row, &y0, &y1);
+        clip(p.cols, c.col, &x0, &x1);
+        S most = (S)Lowest<E>::value();
+        for (int y = y0; y < y1; y++) {
+            for (int x = x0; x < x1; x++) {
+                S v = (S)from[((index_t)y * p.cols.input + x) * step];
+                most = v > most ? v : most;
+            }
+        }
+        out[i] = E(most);
+    }
+}
+// The greatest of `window` channels next to each other.
+template <class E> __device__ void max_pool_depth(const E* input, E* out, index_t count, index_t window, index_t step) {
+    typedef typename SumOf<E>::type S;
+    GRID_STRIDE(i, count) {
+        const E* from = input + i / step * step * window + i % step;
+        S most = (S)from[0];
+        for (index_t k = 1; k < window; k++) {
+            S v = (S)from[k * step];
+            most = v > most ? v : most;
+        }
+        out[i] = E(most);
+    }
+}
+// Where the (first) maximum of each window lies, as row * cols + col of the input; -1 for a window without a cell. The
+// first cell stands until a greater one comes, even if it is NaN.
+template <class E> __device__ void max_places(const E* input, index_t* places, index_t count, const Pool& p) {
+    typedef typename SumOf<E>::type S;
+    GRID_STRIDE(i, count) {
+        Cell c = cell(i, p, p.rows.output, p.cols.output);
+        const E* from = input + start(c, p, p.rows.input, p.cols.input);
+        index_t step = apart(p), place = -1;
+        int y0, y1, x0, x1;
+        clip(p.rows, c.row, &y0, &y1);
+        clip(p.cols, c.col, &x0, &x1);
+        S most = S(0);
+        for (int y = y0; y < y1; y++) {
+            for (int x = x0; x < x1; x++) {
+                index_t at = (index_t)y * p.cols.input + x;
+                S v = (S)from[at * step];
+                if (place < 0 || v > most) {
+                    most = v;
+                    place = at;
+                }
+            }
+        }
+        places[i] = place;
+    }
+}
+// Each input cell gathers the gradients of the windows whose maximum it is.
+template <class E>
+__device__ void max_pool_grad(const index_t* places, const E* gradient, E* out, index_t count, const Pool& p) {
+    typedef typename SumOf<E>::type S;
+    GRID_STRIDE(i, count) {
+        Cell c = cell(i, p, p.rows.input, p.cols.input);
+        index_t from = start(c, p, p.rows.output, p.cols.output), step = apart(p);
+        index_t here = (index_t)c.row * p.cols.input + c.col;
+        int y0, y1, x0, x1;
+        windows(p.rows, c.row, &y0, &y1);
+        windows(p.cols, c.col, &x0, &x1);
+        S sum = S(0);
+        for (int y = y0; y < y1; y++) {
+            for (int x = x0; x < x1; x++) {
+                index_t at = from + ((index_t)y * p.cols.output + x) * step;
+                if (places[at] == here) sum += (S)gradient[at];
+            }
+        }
+        out[i] = E(sum);
+    }
+}
+// The gradient's element at the first cell of each window that equals the window's maximum; zero if none does.
+template <class E>
+__device__ void max_pool_grad_grad(
+    const E* input, const E* maxima, const E* gradient, E* out, index_t count, const Pool& p) {
+    typedef typename SumOf<E>::type S;
+    GRID_STRIDE(i, count) {
+        Cell c = cell(i, p, p.rows.output, p.cols.output);
+        index_t from = start(c, p, p.rows.input, p.cols.input), step = apart(p), found = -1;
+        int y0, y1, x0, x1;
+        clip(p.rows, c.row, &y0, &y1);
+        clip(p.cols, c.col, &x0, &x1);
+        S most = (S)maxima[i];
+        for (int y = y0; y < y1 && found < 0; y++) {
+            for (int x = x0; x < x1 && found < 0; x++) {
+                index_t at = from + ((index_t)y * p.cols.input + x) * step;
+                if ((S)input[at] == most) found = at;
+            }
+        }
+        out[i] = found < 0 ? E(0.0f) : gradient[found];
+    }
+}
+template <class E> __device__ void avg_pool(const E* input, E* out, index_t count, const Pool& p) {
+    typedef typename SumOf<E>::type S;
+    GRID_STRIDE(i, count) {
+        Cell c = cell(i, p, p.rows.output, p.cols.output);
+        const E* from = input + start(c, p, p.rows.input, p.cols.input);
+        index_t step = apart(p);
+        int y0, y1, x0, x1;
+        clip(p.rows, c.row, &y0, &y1);
+        clip(p.cols, c.col, &x0, &x1);
+        S sum = S(0);
+        for (int y = y0; y < y1; y++)
+            for (int x = x0; x < x1; x++) sum += (S)from[((index_t)y * p.cols.input + x) * step];
+        out[i] = E(sum / (S)((index_t)(y1 - y0) * (x1 - x0)));
+    }
+}
+// Each input cell gathers its share of the gradients of the windows that hold it.
+template <class E> __device__ void avg_pool_grad(const E* gradient, E* out, index_t count, const Pool& p) {
+    typedef typename SumOf<E>::type S;
+    GRID_STRIDE(i, count) {
+        Cell c = cell(i, p, p.rows.input, p.cols.input);
+        const E* from = gradient + start(c, p, p.rows.output, p.cols.output);
+        index_t step = apart(p);
+        int i0, i1, j0, j1;
+        windows(p.rows, c.row, &i0, &i1);
+        windows(p.cols, c.col, &j0, &j1);
+        S sum = S(0);
+        for (int y = i0; y < i1; y++) {
+            int y0, y1;
+            clip(p.rows, y, &y0, &y1);
+            for (int x = j0; x < j1; x++) {
+                int x0, x1;
+                clip(p.cols, x, &x0, &x1);
+                S share = S(1) / (S)((index_t)(y1 - y0) * (x1 - x0));
+                sum += (S)from[((index_t)y * p.cols.output + x) * step] * share;
+            }
+        }
+        out[i] = E(sum);
+    }
+}
+#define POOLS(E, NAME) \
+    extern "C" __global__ void max_pool_##NAME(const E* input, E* out, index_t count, Pool p) { \
+        max_pool<E>(input, out, count, p); \
+    } \
+    extern "C" __global__ void max_pool_depth_##NAME( \
+        const E* input, E* out, index_t count, index_t window, index_t step) { \
+        max_pool_depth<E>(input, out, count, window, step); \
+    } \
+    extern "C" __global__ void max_places_##NAME(const E* input, index_t* places, index_t count, Pool p) { \
+        max_places<E>(input, places, count, p); \
+    } \
+    extern "C" __global__ void max_pool_grad_##NAME( \
+        const index_t* places, const E* gradient, E* out, index_t count, Pool p) { \
+        max_pool_grad<E>(places, gradient, out, count, p); \
+    } \
+    extern "C" __global__ void max_pool_grad_grad_##NAME( \
+        const E* input, const E* maxima, const E* gradient, E* out, index_t count, Pool p) { \
+        max_pool_grad_grad<E>(input, maxima, gradient, out, count, p); \
+    } \
+    extern "C" __global__ void avg_pool_##NAME(const E* input, E* out, index_t count, Pool p) { \
+        avg_pool<E>(input, out, count, p); \
+    } \
+    extern "C" __global__ void avg_pool_grad_##NAME(const E* gradient, E* out, index_t count, Pool p) { \
+        avg_pool_grad<E>(gradient, out, count, p); \
+    }
+POOLS(float, f32)
+POOLS(double, f64)
+POOLS(f16, f16)
+POOLS(bf16, bf16)
