@@ -1,7 +1,7 @@
 //! BatchMatMul, BatchMatMulV2: products of many matrices, the second op with broadcast batches.
 
-use super::cuda;
 use super::compute::{Compute, Widened, fill};
+use super::cuda;
 use super::forwarding::shape_of;
 use crate::device::cpu::gemm::{Matrix, Sizes, Write, gemm_batch};
 use crate::dtype::{DType, sets::FLOATS};
@@ -33,7 +33,7 @@ pub(crate) static BATCH_MAT_MUL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::I64])], new::<i64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::batch_mat_mul),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::batch_mat_mul),
     ],
 };
 
@@ -59,7 +59,7 @@ pub(crate) static BATCH_MAT_MUL_V2: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U64])], new_broadcast::<u64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new_broadcast::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new_broadcast::<Complex<f64>>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::batch_mat_mul),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::batch_mat_mul),
     ],
 };
 
@@ -160,13 +160,7 @@ pub(super) struct Plan {
 impl Plan {
     /// # Errors
     /// `InvalidArgument` for shapes that do not fit.
-    pub(super) fn new(
-        x: &Shape,
-        y: &Shape,
-        batches: Batches,
-        ax: bool,
-        ay: bool,
-    ) -> Result<Plan> {
+    pub(super) fn new(x: &Shape, y: &Shape, batches: Batches, ax: bool, ay: bool) -> Result<Plan> {
         if batches == Batches::Equal && x.rank() != y.rank() {
             return Err(Error::invalid_argument(format!(
                 "In[0] and In[1] has different ndims: {x} vs. {y}"

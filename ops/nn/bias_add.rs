@@ -1,7 +1,7 @@
 //! BiasAdd, BiasAddV1: one number for each channel, added everywhere.
 
-use super::cuda;
 use super::compute::Compute;
+use super::cuda;
 use super::window::DataFormat;
 use crate::device::cpu::Disjoint;
 use crate::dtype::DType;
@@ -32,7 +32,13 @@ const KERNELS: &[KernelDef] = &[
     KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
     KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
     KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
-KernelDef::gpu(&[("T", &[DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32])], cuda::bias_add),
+    KernelDef::gpu(
+        &[(
+            "T",
+            &[DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32],
+        )],
+        cuda::bias_add,
+    ),
 ];
 
 pub(crate) static BIAS_ADD: OpEntry = OpEntry {

@@ -1,8 +1,8 @@
 //! BiasAddGrad: the sum over everything but the channels.
 
-use super::cuda;
 use super::bias_add::{channel_axis, format_of};
 use super::compute::{Compute, Widened, fill};
+use super::cuda;
 use super::window::DataFormat;
 use crate::device::cpu::{Disjoint, Scratch};
 use crate::dtype::{DType, sets::FLOATS};
@@ -40,7 +40,7 @@ pub(crate) static BIAS_ADD_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::bias_add_grad),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::bias_add_grad),
     ],
 };
 
@@ -67,10 +67,7 @@ pub(super) fn channels_of(shape: &Shape, format: DataFormat) -> Result<(usize, u
         )));
     }
     let axis = channel_axis(format, shape.rank());
-    Ok((
-        shape.dims()[axis],
-        shape.product(axis + 1..shape.rank()),
-    ))
+    Ok((shape.dims()[axis], shape.product(axis + 1..shape.rank())))
 }
 
 /// Rows (of all channels) that one partial sum takes; fixed, so that the sums do not depend on the threads.

@@ -1,7 +1,7 @@
 //! LRN: local response normalization over the channels (Krizhevsky et al. 2012).
 
-use super::cuda;
 use super::compute::{Compute, Widened, fill};
+use super::cuda;
 use super::window::four;
 use crate::device::cpu::elementary::{exp, ln};
 use crate::device::cpu::{Disjoint, Loop, Scratch, ThreadPool, try_parallel, vectorized};
@@ -27,7 +27,7 @@ pub(crate) static LRN: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F32])], new::<f32>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
-KernelDef::gpu(&[("T", &[DType::F32, DType::F16, DType::BF16])], cuda::lrn),
+        KernelDef::gpu(&[("T", &[DType::F32, DType::F16, DType::BF16])], cuda::lrn),
     ],
 };
 

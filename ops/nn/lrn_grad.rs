@@ -1,7 +1,7 @@
 //! LRNGrad: the gradient of local response normalization.
 
-use super::cuda;
 use super::compute::{Compute, Widened, fill};
+use super::cuda;
 use super::lrn::{LrnAttrs, rows, window_sums};
 use crate::device::cpu::elementary::{exp, ln};
 use crate::device::cpu::{Loop, vectorized};
@@ -27,7 +27,10 @@ pub(crate) static LRN_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F32])], new::<f32>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
-KernelDef::gpu(&[("T", &[DType::F32, DType::F16, DType::BF16])], cuda::lrn_grad),
+        KernelDef::gpu(
+            &[("T", &[DType::F32, DType::F16, DType::BF16])],
+            cuda::lrn_grad,
+        ),
     ],
 };
 

@@ -1,7 +1,7 @@
 //! MatMul: the product of two matrices, either of them transposed.
 
-use super::cuda;
 use super::compute::{Compute, Widened, fill};
+use super::cuda;
 use crate::device::cpu::gemm::{Matrix, Sizes, Write, gemm};
 use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub(crate) static MAT_MUL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
         KernelDef::cpu(&[("T", &[DType::C64])], new::<Complex<f32>>),
         KernelDef::cpu(&[("T", &[DType::C128])], new::<Complex<f64>>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::mat_mul),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::mat_mul),
     ],
 };
 

@@ -25,7 +25,7 @@ pub(crate) static SOFTMAX: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::softmax),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::softmax),
     ],
 };
 

@@ -30,7 +30,7 @@ pub(crate) static SOFTMAX_CROSS_ENTROPY_WITH_LOGITS: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::cross_entropy),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::cross_entropy),
     ],
 };
 

@@ -33,7 +33,10 @@ pub(crate) static SPARSE_SOFTMAX_CROSS_ENTROPY_WITH_LOGITS: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64]), ("Tlabels", INDEX)], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16]), ("Tlabels", INDEX)], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16]), ("Tlabels", INDEX)], new::<bf16>),
-KernelDef::gpu(&[("T", FLOATS), ("Tlabels", INDEX)], cuda::sparse_cross_entropy),
+        KernelDef::gpu(
+            &[("T", FLOATS), ("Tlabels", INDEX)],
+            cuda::sparse_cross_entropy,
+        ),
     ],
 };
 

@@ -10,8 +10,8 @@ use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Attrs, Flags, OpDef, ShapeCtx};
-use crate::ops::nn::cuda;
 use crate::ops::nn::compute::{self, Compute, Widened};
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::{forward_attrs, shape_of};
 use crate::ops::nn::layout::{self, Images};
 use crate::ops::nn::pool_attrs::{PoolAttrs, PoolGeometry, expect_four, expect_shape};
@@ -34,7 +34,7 @@ pub(crate) static AVG_POOL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::avg_pool),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::avg_pool),
     ],
 };
 
@@ -51,7 +51,7 @@ pub(crate) static AVG_POOL_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new_grad::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new_grad::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new_grad::<bf16>),
-KernelDef::gpu_host(&[("T", FLOATS)], &["orig_input_shape"], cuda::avg_pool_grad),
+        KernelDef::gpu_host(&[("T", FLOATS)], &["orig_input_shape"], cuda::avg_pool_grad),
     ],
 };
 

@@ -10,10 +10,10 @@ use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
-use crate::ops::nn::cuda;
 use crate::ops::nn::compute::Compute;
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::ops::nn::conv_geometry::ConvGeometry;
+use crate::ops::nn::cuda;
 use crate::ops::nn::direct_conv::Finish;
 use crate::ops::nn::forwarding::forward_attrs;
 use crate::ops::nn::window::four;
@@ -46,7 +46,7 @@ pub(crate) static CONV2D: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
         KernelDef::cpu(&[("T", &[DType::I32])], new::<i32>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::conv2d),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::conv2d),
     ],
 };
 

@@ -8,11 +8,11 @@ use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
-use crate::ops::nn::cuda;
 use crate::ops::nn::compute::Compute;
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::ops::nn::conv2d::SHARED_ATTRS;
 use crate::ops::nn::conv2d_backprop_input::backprop_geometry;
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::{forward_attrs, shape_of};
 use crate::registry::OpEntry;
 use crate::shape::{PartialShape, Shape};
@@ -32,7 +32,11 @@ pub(crate) static CONV2D_BACKPROP_FILTER: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F64])], new::<f64>),
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
-KernelDef::gpu_host(&[("T", FLOATS)], &["filter_sizes"], cuda::conv2d_backprop_filter),
+        KernelDef::gpu_host(
+            &[("T", FLOATS)],
+            &["filter_sizes"],
+            cuda::conv2d_backprop_filter,
+        ),
     ],
 };
 

@@ -8,11 +8,11 @@ use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext};
 use crate::op::{Flags, OpDef, ShapeCtx};
-use crate::ops::nn::cuda;
 use crate::ops::nn::compute::Compute;
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::ops::nn::conv_geometry::ConvGeometry;
 use crate::ops::nn::conv2d::SHARED_ATTRS;
+use crate::ops::nn::cuda;
 use crate::ops::nn::forwarding::{forward_attrs, shape_of};
 use crate::ops::nn::window::four;
 use crate::registry::OpEntry;
@@ -34,7 +34,11 @@ pub(crate) static CONV2D_BACKPROP_INPUT: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::F16])], new::<f16>),
         KernelDef::cpu(&[("T", &[DType::BF16])], new::<bf16>),
         KernelDef::cpu(&[("T", &[DType::I32])], new::<i32>),
-KernelDef::gpu_host(&[("T", FLOATS)], &["input_sizes"], cuda::conv2d_backprop_input),
+        KernelDef::gpu_host(
+            &[("T", FLOATS)],
+            &["input_sizes"],
+            cuda::conv2d_backprop_input,
+        ),
     ],
 };
 

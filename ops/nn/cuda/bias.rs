@@ -54,8 +54,7 @@ pub(crate) fn bias_add_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let g = ctx.input(0)?;
         let (channels, inner) = channels_of(g.shape(), format)?;
         let out = ctx.alloc(dtype, &Shape::of(&[channels])?)?;
-        if channels > 0 {
-            let count = g.elements() / channels;
+        if let Some(count) = g.elements().checked_div(channels) {
             let per = count.div_ceil(PARTS).max(128);
             let parts = count.div_ceil(per).max(1);
             let work = slices_of(ctx, &out, parts)?;

@@ -82,10 +82,7 @@ impl Axis {
 /// The number of the first tap and the distance to the next.
 fn numbers(a: &unfold::Axis) -> (i64, i64) {
     match a.taps.as_slice() {
-        [first, second, ..] => (
-            first.index as i64,
-            second.index as i64 - first.index as i64,
-        ),
+        [first, second, ..] => (first.index as i64, second.index as i64 - first.index as i64),
         [first] => (first.index as i64, 0),
         [] => (0, 0),
     }
@@ -247,7 +244,11 @@ pub(crate) fn conv2d(init: &KernelInit<'_>) -> Result<AnyKernel> {
             let [window_rows, window_cols, depth, _] = g.filter();
             // Without input channels there is no group, but an output of zeros.
             let groups = g.groups().max(1);
-            let k = if g.in_depth == 0 { 0 } else { window_rows * window_cols * depth };
+            let k = if g.in_depth == 0 {
+                0
+            } else {
+                window_rows * window_cols * depth
+            };
             let (m, n) = (batch * rows * cols, g.group_depth());
             let tiling = Tiling::new(m, n, groups);
             let split = Split::new(tiling.tiles, k, out.elements());
@@ -291,7 +292,10 @@ pub(crate) fn conv2d_backprop_input(init: &KernelInit<'_>) -> Result<AnyKernel> 
                     let tiling = Tiling::of(tiling.tile, m, n, g.groups());
                     // As many slices, whatever the phase; the last may be empty.
                     let each = k.div_ceil(split.slices).next_multiple_of(16).max(16);
-                    let split = Split { terms: each, ..split };
+                    let split = Split {
+                        terms: each,
+                        ..split
+                    };
                     let sizes = Sizes::new(m, n, k, &split)?;
                     let tensors = [&gradient, filter, out, &work];
                     launch(ctx, "conv2d_input", &tiling, &split, &pass, sizes, tensors)?;

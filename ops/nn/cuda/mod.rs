@@ -6,7 +6,7 @@ mod lrn;
 mod mat_mul;
 mod pool;
 mod softmax;
-#[cfg(all(test, feature = "cuda-emulator"))]
+#[cfg(test)]
 mod tests;
 
 pub(super) use bias::{bias_add, bias_add_grad};

@@ -66,7 +66,13 @@ impl Pool {
 }
 
 /// Calls the kernel of that name, one thread for each element of the last of `tensors`, its output.
-fn launch(ctx: &OpContext<'_>, name: &str, tensors: &[&Tensor], dtype: DType, rest: &[Arg]) -> Result<()> {
+fn launch(
+    ctx: &OpContext<'_>,
+    name: &str,
+    tensors: &[&Tensor],
+    dtype: DType,
+    rest: &[Arg],
+) -> Result<()> {
     let elements = tensors.last().map_or(0, |out| out.elements());
     if elements == 0 {
         return Ok(());
@@ -78,7 +84,8 @@ fn launch(ctx: &OpContext<'_>, name: &str, tensors: &[&Tensor], dtype: DType, re
     args.push(size(elements)?);
     args.extend_from_slice(rest);
     let function = format!("{name}_{}", suffix(dtype)?);
-    ctx.gpu()?.launch(&SOURCE, &function, loop_grid(elements)?, &args)
+    ctx.gpu()?
+        .launch(&SOURCE, &function, loop_grid(elements)?, &args)
 }
 
 /// Where a kernel finds its windows.
@@ -145,7 +152,13 @@ fn forward(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
         let rest = [size(g.depth_window)?, size(step)?];
         launch(ctx, "max_pool_depth", &[input, &out], dtype, &rest)?;
     } else {
-        launch(ctx, "max_pool", &[input, &out], dtype, &[Pool::of(&g, attrs.format)?])?;
+        launch(
+            ctx,
+            "max_pool",
+            &[input, &out],
+            dtype,
+            &[Pool::of(&g, attrs.format)?],
+        )?;
     }
     Ok(out)
 }
@@ -158,7 +171,13 @@ fn backward(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
     let places = ctx.alloc(DType::I64, gradient.shape())?;
     launch(ctx, "max_places", &[input, &places], dtype, &pool)?;
     let out = ctx.alloc(dtype, input.shape())?;
-    launch(ctx, "max_pool_grad", &[&places, gradient, &out], dtype, &pool)?;
+    launch(
+        ctx,
+        "max_pool_grad",
+        &[&places, gradient, &out],
+        dtype,
+        &pool,
+    )?;
     Ok(out)
 }
 
@@ -168,7 +187,13 @@ fn second(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
     let dtype = input.dtype();
     let out = ctx.alloc(dtype, maxima.shape())?;
     let tensors = [input, maxima, gradient, &out];
-    launch(ctx, "max_pool_grad_grad", &tensors, dtype, &[Pool::of(&g, attrs.format)?])?;
+    launch(
+        ctx,
+        "max_pool_grad_grad",
+        &tensors,
+        dtype,
+        &[Pool::of(&g, attrs.format)?],
+    )?;
     Ok(out)
 }
 
@@ -178,7 +203,10 @@ pub(crate) fn avg_pool(init: &KernelInit<'_>) -> Result<AnyKernel> {
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let value = ctx.input(0)?;
         let g = avg_pool::geometry(&attrs, value.shape())?;
-        let out = ctx.alloc(value.dtype(), &Shape::of(&attrs.format.from_nhwc(g.output()))?)?;
+        let out = ctx.alloc(
+            value.dtype(),
+            &Shape::of(&attrs.format.from_nhwc(g.output()))?,
+        )?;
         let pool = [Pool::of(&g, attrs.format)?];
         launch(ctx, "avg_pool", &[value, &out], value.dtype(), &pool)?;
         ctx.set(0, out)
@@ -193,7 +221,13 @@ pub(crate) fn avg_pool_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let (shape, g) = avg_pool::gradient_geometry(&attrs, ctx.input(0)?, gradient.shape())?;
         let out = ctx.alloc(gradient.dtype(), &shape)?;
         let pool = [Pool::of(&g, attrs.format)?];
-        launch(ctx, "avg_pool_grad", &[gradient, &out], gradient.dtype(), &pool)?;
+        launch(
+            ctx,
+            "avg_pool_grad",
+            &[gradient, &out],
+            gradient.dtype(),
+            &pool,
+        )?;
         ctx.set(0, out)
     }))
 }

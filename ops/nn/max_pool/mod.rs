@@ -39,7 +39,7 @@ pub(crate) static MAX_POOL: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::I16])], new::<i16>),
         KernelDef::cpu(&[("T", &[DType::I8])], new::<i8>),
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::max_pool),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::max_pool),
     ],
 };
 

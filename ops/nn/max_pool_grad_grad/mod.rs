@@ -37,7 +37,7 @@ pub(crate) static MAX_POOL_GRAD_GRAD: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
         KernelDef::cpu(&[("T", &[DType::U32])], new::<u32>),
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
-KernelDef::gpu(&[("T", FLOATS)], cuda::max_pool_grad_grad),
+        KernelDef::gpu(&[("T", FLOATS)], cuda::max_pool_grad_grad),
     ],
 };
 

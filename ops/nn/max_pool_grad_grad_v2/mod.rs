@@ -33,7 +33,11 @@ pub(crate) static MAX_POOL_GRAD_GRAD_V2: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
         KernelDef::cpu(&[("T", &[DType::U32])], new::<u32>),
         KernelDef::cpu(&[("T", &[DType::U64])], new::<u64>),
-KernelDef::gpu_host(&[("T", FLOATS)], &["ksize", "strides"], cuda::max_pool_grad_grad_v2),
+        KernelDef::gpu_host(
+            &[("T", FLOATS)],
+            &["ksize", "strides"],
+            cuda::max_pool_grad_grad_v2,
+        ),
     ],
 };
 

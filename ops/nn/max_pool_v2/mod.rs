@@ -33,7 +33,7 @@ pub(crate) static MAX_POOL_V2: OpEntry = OpEntry {
         KernelDef::cpu(&[("T", &[DType::I16])], new::<i16>),
         KernelDef::cpu(&[("T", &[DType::I8])], new::<i8>),
         KernelDef::cpu(&[("T", &[DType::U16])], new::<u16>),
-KernelDef::gpu_host(&[("T", FLOATS)], &["ksize", "strides"], cuda::max_pool_v2),
+        KernelDef::gpu_host(&[("T", FLOATS)], &["ksize", "strides"], cuda::max_pool_v2),
     ],
 };
 
