@@ -1,12 +1,8 @@
 // A number for each channel added everywhere, and the sum over everything but the channels.
 
-template <class E> struct SumOf { typedef E type; };
-template <> struct SumOf<f16> { typedef float type; };
-template <> struct SumOf<bf16> { typedef float type; };
-
 // Element i belongs to channel i / inner % channels. `out` may be `value`.
 template <class E, class I> __device__ void bias_add(const E* value, const E* bias, E* out, I count, I channels, I inner) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     const I step = (I)gridDim.x * blockDim.x;
     for (I i = (I)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
         I group = inner == 1 ? i : i / inner;
@@ -15,8 +11,8 @@ template <class E, class I> __device__ void bias_add(const E* value, const E* bi
 }
 // Sums of the columns of a matrix count x channels: block (x, y) takes 32 columns and `per` rows; 32 x 8 threads.
 template <class E>
-__device__ void column_sums(const E* value, typename SumOf<E>::type* parts, index_t count, index_t channels, index_t per) {
-    typedef typename SumOf<E>::type S;
+__device__ void column_sums(const E* value, typename Wide<E>::type* parts, index_t count, index_t channels, index_t per) {
+    typedef typename Wide<E>::type S;
     __shared__ S sums[8][33];
     index_t tiles = (channels + 31) / 32;
     index_t part = blockIdx.x / tiles, c = blockIdx.x % tiles * 32 + threadIdx.x;
@@ -42,8 +38,8 @@ __device__ void column_sums(const E* value, typename SumOf<E>::type* parts, inde
 // elements of its channel; 256 threads.
 template <class E>
 __device__ void plane_sums(
-    const E* value, typename SumOf<E>::type* parts, index_t outer, index_t channels, index_t inner, index_t per) {
-    typedef typename SumOf<E>::type S;
+    const E* value, typename Wide<E>::type* parts, index_t outer, index_t channels, index_t inner, index_t per) {
+    typedef typename Wide<E>::type S;
     __shared__ S sums[256];
     index_t part = blockIdx.x / channels, c = blockIdx.x % channels, count = outer * inner;
     index_t end = (part + 1) * per < count ? (part + 1) * per : count;
@@ -70,11 +66,11 @@ __device__ void plane_sums(
 #define BIAS(E, NAME) \
     BIAS_ADD(E, NAME) \
     extern "C" __global__ void column_sums_##NAME( \
-        const E* value, SumOf<E>::type* parts, index_t count, index_t channels, index_t per) { \
+        const E* value, Wide<E>::type* parts, index_t count, index_t channels, index_t per) { \
         column_sums<E>(value, parts, count, channels, per); \
     } \
     extern "C" __global__ void plane_sums_##NAME( \
-        const E* value, SumOf<E>::type* parts, index_t outer, index_t channels, index_t inner, index_t per) { \
+        const E* value, Wide<E>::type* parts, index_t outer, index_t channels, index_t inner, index_t per) { \
         plane_sums<E>(value, parts, outer, channels, inner, per); \
     }
 BIAS(float, f32)

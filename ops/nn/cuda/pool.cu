@@ -1,8 +1,5 @@
 // Pooling over space: one thread for each result. Halves are added up in float.
 
-template <class E> struct SumOf { typedef E type; };
-template <> struct SumOf<f16> { typedef float type; };
-template <> struct SumOf<bf16> { typedef float type; };
 template <class E> struct Lowest;
 template <> struct Lowest<float> { static __device__ float value() { return -3.402823466e+38f; } };
 template <> struct Lowest<double> { static __device__ double value() { return -1.7976931348623157e+308; } };
@@ -63,7 +60,7 @@ __device__ inline void windows(const Slide& s, int at, int* from, int* to) {
 }
 
 template <class E> __device__ void max_pool(const E* input, E* out, index_t count, const Pool& p) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         const E* from = input + start(c, p, p.rows.input, p.cols.input);
@@ -83,7 +80,7 @@ template <class E> __device__ void max_pool(const E* input, E* out, index_t coun
 }
 // The greatest of `window` channels next to each other.
 template <class E> __device__ void max_pool_depth(const E* input, E* out, index_t count, index_t window, index_t step) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         const E* from = input + i / step * step * window + i % step;
         S most = (S)from[0];
@@ -97,7 +94,7 @@ template <class E> __device__ void max_pool_depth(const E* input, E* out, index_
 // Where the (first) maximum of each window lies, as row * cols + col of the input; -1 for a window without a cell. The
 // first cell stands until a greater one comes, even if it is NaN.
 template <class E> __device__ void max_places(const E* input, index_t* places, index_t count, const Pool& p) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         const E* from = input + start(c, p, p.rows.input, p.cols.input);
@@ -122,7 +119,7 @@ template <class E> __device__ void max_places(const E* input, index_t* places, i
 // Each input cell gathers the gradients of the windows whose maximum it is.
 template <class E>
 __device__ void max_pool_grad(const index_t* places, const E* gradient, E* out, index_t count, const Pool& p) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.input, p.cols.input);
         index_t from = start(c, p, p.rows.output, p.cols.output), step = apart(p);
@@ -144,7 +141,7 @@ __device__ void max_pool_grad(const index_t* places, const E* gradient, E* out, 
 template <class E>
 __device__ void max_pool_grad_grad(
     const E* input, const E* maxima, const E* gradient, E* out, index_t count, const Pool& p) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         index_t from = start(c, p, p.rows.input, p.cols.input), step = apart(p), found = -1;
@@ -162,7 +159,7 @@ __device__ void max_pool_grad_grad(
     }
 }
 template <class E> __device__ void avg_pool(const E* input, E* out, index_t count, const Pool& p) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         const E* from = input + start(c, p, p.rows.input, p.cols.input);
@@ -178,7 +175,7 @@ template <class E> __device__ void avg_pool(const E* input, E* out, index_t coun
 }
 // Each input cell gathers its share of the gradients of the windows that hold it.
 template <class E> __device__ void avg_pool_grad(const E* gradient, E* out, index_t count, const Pool& p) {
-    typedef typename SumOf<E>::type S;
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.input, p.cols.input);
         const E* from = gradient + start(c, p, p.rows.output, p.cols.output);

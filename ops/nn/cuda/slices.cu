@@ -1,12 +1,8 @@
 // The second pass of sums that were made in parts: out[i] = sum over s of work[s * count + i], in ascending order of s.
 
-template <class E> struct PartOf { typedef E type; };
-template <> struct PartOf<f16> { typedef float type; };
-template <> struct PartOf<bf16> { typedef float type; };
-
 template <class E>
-__device__ void sum_slices(const typename PartOf<E>::type* work, E* out, index_t count, index_t slices) {
-    typedef typename PartOf<E>::type S;
+__device__ void sum_slices(const typename Wide<E>::type* work, E* out, index_t count, index_t slices) {
+    typedef typename Wide<E>::type S;
     GRID_STRIDE(i, count) {
         const S* at = work + i;
         S sum = S(0);
@@ -23,7 +19,7 @@ __device__ void sum_slices(const typename PartOf<E>::type* work, E* out, index_t
     }
 }
 #define SUM_SLICES(E, NAME) \
-    extern "C" __global__ void sum_slices_##NAME(const PartOf<E>::type* work, E* out, index_t count, index_t slices) { \
+    extern "C" __global__ void sum_slices_##NAME(const Wide<E>::type* work, E* out, index_t count, index_t slices) { \
         sum_slices<E>(work, out, count, slices); \
     }
 SUM_SLICES(float, f32)

@@ -1,10 +1,6 @@
 // Softmax of rows and the losses that go with it. A block of `lanes` x `rows` threads (lanes a power of two) takes that
 // many rows; each row's maximum and sums are made by its lanes and put together in pairs.
 
-template <class E> struct WideOf { typedef E type; };
-template <> struct WideOf<f16> { typedef float type; };
-template <> struct WideOf<bf16> { typedef float type; };
-
 __device__ inline float exponential(float x) { return expf(x); }
 __device__ inline double exponential(double x) { return exp(x); }
 __device__ inline float logarithm(float x) { return logf(x); }
@@ -52,7 +48,7 @@ __device__ void scan(const E* row, index_t step, index_t width, W* all, W* most,
 }
 
 template <class E, bool LOG> __device__ void softmax(const E* x, E* out, index_t rows, index_t width) {
-    typedef typename WideOf<E>::type W;
+    typedef typename Wide<E>::type W;
     __shared__ W all[256];
     index_t row = (index_t)blockIdx.x * blockDim.y + threadIdx.y;
     index_t n = row < rows ? width : 0;
@@ -73,7 +69,7 @@ struct Steps {
 template <class E>
 __device__ void cross_entropy(
     const E* features, const E* labels, E* loss, E* backprop, index_t rows, index_t width, Steps f, Steps l) {
-    typedef typename WideOf<E>::type W;
+    typedef typename Wide<E>::type W;
     __shared__ W all[256];
     index_t row = (index_t)blockIdx.x * blockDim.y + threadIdx.y, r = row < rows ? row : 0;
     index_t n = row < rows ? width : 0;
@@ -97,7 +93,7 @@ __device__ void cross_entropy(
 template <class E, class L>
 __device__ void sparse_cross_entropy(
     const E* features, const L* labels, E* loss, E* backprop, index_t rows, index_t width) {
-    typedef typename WideOf<E>::type W;
+    typedef typename Wide<E>::type W;
     __shared__ W all[256];
     index_t row = (index_t)blockIdx.x * blockDim.y + threadIdx.y, r = row < rows ? row : 0;
     index_t n = row < rows ? width : 0;

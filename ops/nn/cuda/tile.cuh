@@ -2,10 +2,7 @@
 // from tiles of BM x BK operands in shared memory; each thread carries one quad (four neighbours) of each operand
 // from memory and sums up Q x Q quads of 4 x 4 results. Before this text stands a definition of T, the element type.
 
-template <class E> struct SumOf { typedef E type; };
-template <> struct SumOf<f16> { typedef float type; };
-template <> struct SumOf<bf16> { typedef float type; };
-typedef SumOf<T>::type S;
+typedef Wide<T>::type S;
 
 template <class E> struct alignas(sizeof(E) * 4 > 16 ? 16 : sizeof(E) * 4) Quad { E v[4]; };
 
