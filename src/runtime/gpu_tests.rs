@@ -215,3 +215,53 @@ fn gpu_kernels_compute_what_the_cpu_kernels_do() {
         problems.join("\n")
     );
 }
+
+/// Reductions in several passes, and more elements than a grid has threads.
+#[test]
+fn large_gpu_kernels_compute_what_the_cpu_kernels_do() {
+    let Some(gpu) = discover().gpus.first() else {
+        return;
+    };
+    let registry = Registry::builtin();
+    let (cpu, device) = (env(None), env(Some(gpu.clone())));
+    let values = |dims: &[usize], shift: usize| {
+        let value = |i: usize| ((i * 7919 + shift) % 2003) as f32 / 1000.0 - 1.0;
+        let n = dims.iter().product();
+        Tensor::from_vec(dims, (0..n).map(value).collect()).unwrap()
+    };
+    let axes = |list: &[i32]| Tensor::from(list.to_vec());
+    let wide = values(&[9, 800_000], 5);
+    let cases: Vec<(&str, Vec<Tensor>, usize)> = vec![
+        ("Sum", vec![values(&[70_000, 64], 1), axes(&[0])], 1),
+        ("Sum", vec![values(&[3, 700_001], 2), axes(&[1])], 1),
+        ("Mean", vec![values(&[300_007], 3), axes(&[0])], 1),
+        ("Max", vec![values(&[50, 200, 70], 4), axes(&[0, 2])], 1),
+        ("L2Loss", vec![values(&[2304, 384], 6)], 1),
+        ("Mul", vec![wide.clone(), values(&[800_000], 7)], 2),
+        ("Relu", vec![wide.clone()], 1),
+        ("Transpose", vec![wide, axes(&[1, 0])], 1),
+    ];
+    for (op, inputs, uploaded) in cases {
+        let schema = registry.schema(op).unwrap();
+        let mut attrs = Attrs::default();
+        let types: Vec<Vec<DType>> = inputs.iter().map(|t| vec![t.dtype()]).collect();
+        infer_attrs(schema, &types, &mut attrs).unwrap();
+        let want = run(&registry, &cpu, op, &attrs, inputs.clone()).unwrap();
+        let there = || -> Vec<Tensor> {
+            let place = |(i, t): (usize, &Tensor)| match i < uploaded {
+                true => gpu.upload(t).unwrap(),
+                false => t.clone(),
+            };
+            inputs.iter().enumerate().map(place).collect()
+        };
+        let [got, again] = [(); 2].map(|()| {
+            let made = run(&registry, &device, op, &attrs, there()).unwrap();
+            gpu.download_now(&made[0]).unwrap()
+        });
+        assert_eq!(difference(&want[0], &got), None, "{op}");
+        assert!(
+            got.bytes().unwrap() == again.bytes().unwrap(),
+            "{op} differs from itself"
+        );
+    }
+}
