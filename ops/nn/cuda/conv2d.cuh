@@ -1,3 +1,4 @@
+// To stand behind tile.cuh.
 // Convolutions as products: rows are pixels, columns channels, terms what the filter covers. Images are NHWC here. The
 // forward pass and the input's gradient are one kernel that differs in how the filter lies in memory.
 

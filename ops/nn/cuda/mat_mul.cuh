@@ -1,3 +1,4 @@
+// To stand behind tile.cuh.
 // Matrix products, also many at once; either operand transposed.
 
 // Where the operands of each product begin: the batch's dimensions, and the steps of both operands.
