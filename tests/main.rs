@@ -13,4 +13,5 @@ mod op_list;
 mod oracle;
 mod saved_models;
 mod tidy;
+mod trace;
 mod train;

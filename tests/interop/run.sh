@@ -35,6 +35,7 @@ compare() {
 compare "op definitions" "$python" "$here/op_list.py" --check
 compare "losses of a hundred steps" "$python" "$here/cifar10_losses.py"
 compare "file formats" "$python" "$here/formats.py"
+compare "run metadata" "$python" "$here/run_metadata.py"
 compare "random op calls" "$here/extra.sh" "${TENSORLOOM_SEED:-1}" 2
 compare "random graphs" "$here/random_graphs.sh" "${TENSORLOOM_SEED:-2}" 330
 compare "towers" "$python" "$here/towers.py" --check
