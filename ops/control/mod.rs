@@ -24,6 +24,7 @@ mod switch_n;
 #[cfg(test)]
 mod tests;
 mod to_bool;
+mod transfer;
 mod while_loop;
 mod while_op;
 
@@ -64,6 +65,10 @@ pub(crate) static OPS: &[&OpEntry] = &[
     &switch::SWITCH,
     &switch_n::SWITCH_N,
     &to_bool::TO_BOOL,
+    &transfer::HOST_RECV,
+    &transfer::HOST_SEND,
+    &transfer::RECV,
+    &transfer::SEND,
     &while_op::STATELESS_WHILE,
     &while_op::WHILE,
 ];

@@ -1,6 +1,6 @@
 //! What a kernel sees of its node, its step and its device, and how it takes inputs and gives outputs.
 
-use super::Cancellation;
+use super::{Cancellation, FrameIter, Rendezvous};
 use crate::device::cpu::ThreadPool;
 use crate::device::cuda::Gpu;
 use crate::dtype::{DType, Element};
@@ -58,6 +58,8 @@ pub struct Step {
     pub cancellation: Cancellation,
     /// What ends with it: stacks, arrays of tensors.
     pub resources: Resources,
+    /// Where tensors pass from device to device.
+    pub rendezvous: Rendezvous,
 }
 
 impl crate::resource::reader::Cancel for Step {
@@ -77,6 +79,8 @@ pub struct OpContext<'a> {
     pub env: &'a Arc<Env>,
     /// The step.
     pub step: &'a Arc<Step>,
+    /// The iteration in which the node runs.
+    pub at: FrameIter,
     inputs: &'a mut [Option<Value>],
     outputs: &'a mut [Option<Value>],
 }
@@ -94,6 +98,7 @@ impl<'a> OpContext<'a> {
             node,
             env,
             step,
+            at: FrameIter::default(),
             inputs,
             outputs,
         }
@@ -322,6 +327,8 @@ pub struct AsyncCall {
     pub env: Arc<Env>,
     /// The step.
     pub step: Arc<Step>,
+    /// The iteration in which the node runs.
+    pub at: FrameIter,
     /// The inputs.
     pub inputs: SmallVec<[Value; 4]>,
     done: Option<Done>,
@@ -343,11 +350,12 @@ impl AsyncCall {
             node,
             env,
             step,
+            at: FrameIter::default(),
             inputs,
             done: Some(done),
         }
     }
-    /// Ends the call with its outputs or its error.
+    /// Ends the call with its outputs or its error. Only of a `_Recv` may the list be empty: its output is dead then.
     pub fn finish(mut self, result: Result<Vec<Value>>) {
         if let Some(done) = self.done.take() {
             done(result);

@@ -2,9 +2,11 @@
 
 mod cancel;
 mod context;
+mod rendezvous;
 
 pub use cancel::{Cancellation, Registration};
 pub use context::{AsyncCall, Env, NodeInfo, OpContext, Step, Value};
+pub use rendezvous::{Channel, FrameIter, Received, Rendezvous};
 
 use crate::def::TypeRef;
 use crate::dtype::DType;

@@ -60,6 +60,11 @@ impl DeviceSet {
         Ok(env)
     }
 
+    /// What tells a device from others that had its name before.
+    pub(super) fn incarnation(&self, device: u32) -> i64 {
+        i64::from(device) + 1
+    }
+
     /// The number of a node's device: the first that fits its request; with soft placement any, when none fits.
     ///
     /// # Errors

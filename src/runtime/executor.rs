@@ -1,21 +1,25 @@
 //! The executor: tokens flow along the edges of a plan; a node runs when all its inputs have arrived.
 
-use super::frames::{Frame, Ready, States, reset_states};
+use super::frames::{Frame, Place, Ready, States, reset_states};
 use super::plan::{Action, Executable};
 use super::trace::{Started, Trace, Waited};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::kernel::{AsyncCall, OpContext, Step, Value};
+use crate::kernel::{AsyncCall, FrameIter, OpContext, Step, Value};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 /// Kernels that take less than this on average run on the thread that made them ready.
 const INLINE_NANOS: u32 = 5_000;
+
+/// Of so many nodes that a thread runs, one is the one that has been ready for longest.
+const FAIRNESS: u32 = 32;
 
 /// After this long a run without end is looked into.
 const STALL: Duration = Duration::from_secs(10);
@@ -45,6 +49,8 @@ pub(super) struct Run {
     pub(super) root: States,
     /// The loops that run outside of other loops.
     pub(super) root_frames: Mutex<HashMap<u32, Arc<Frame>>>,
+    /// The loops begun so far.
+    pub(super) frames_made: AtomicU64,
     pub(super) fetched: Mutex<Vec<Option<Value>>>,
     /// Nodes that are ready, running, or waiting for an asynchronous kernel.
     pub(super) outstanding: AtomicUsize,
@@ -93,6 +99,7 @@ impl Run {
             step,
             root,
             root_frames: Mutex::default(),
+            frames_made: AtomicU64::new(0),
             fetched: Mutex::new(vec![None; plan.fetch_names.len()]),
             // One for the starter, so that nothing ends before everything has begun.
             outstanding: AtomicUsize::new(1),
@@ -214,10 +221,11 @@ impl Run {
             if slot.is_some() {
                 return;
             }
-            *slot = Some(error);
+            *slot = Some(error.clone());
         }
         self.failed.store(true, Ordering::Release);
         self.step.cancellation.cancel();
+        self.step.rendezvous.abort(error);
     }
 
     fn spawn(self: &Arc<Run>, ready: Ready, pool: &crate::device::cpu::ThreadPool) {
@@ -229,11 +237,19 @@ impl Run {
         }));
     }
 
-    /// Runs ready nodes, and what they make ready, until nothing is left to do here.
+    /// Runs ready nodes, and what they make ready, until nothing is left to do here: the newest first, whose inputs are
+    /// at hand, but now and then the oldest, so that a long loop does not keep it (on another device, say) waiting.
     fn work(self: &Arc<Run>, mut ready: Vec<Ready>, pool: &crate::device::cpu::ThreadPool) {
         let mut local: Vec<Ready> = Vec::new();
         self.distribute(&mut ready, &mut local, pool);
-        while let Some(next) = local.pop() {
+        let mut turn = 0u32;
+        loop {
+            turn = turn.wrapping_add(1);
+            let next = match turn.is_multiple_of(FAIRNESS) && !local.is_empty() {
+                true => Some(local.remove(0)),
+                false => local.pop(),
+            };
+            let Some(next) = next else { break };
             // What became ready was counted then; a node that is over is taken off the count.
             if self.execute(&next, &mut ready) {
                 self.distribute(&mut ready, &mut local, pool);
@@ -289,7 +305,10 @@ impl Run {
             (std::mem::take(&mut s.inputs), s.dead, s.winner)
         };
         let started = self.trace.as_ref().map(|t| t.started());
-        if dead && !matches!(n.action, Action::ControlTrigger) {
+        if dead && n.is_transfer {
+            // It tells the other end.
+            inputs.iter_mut().for_each(|v| *v = None);
+        } else if dead && !matches!(n.action, Action::ControlTrigger) {
             let nothing = std::iter::repeat_n(None, n.outputs.len()).collect();
             self.finish_node(this, nothing, ready, true);
             return true;
@@ -315,6 +334,7 @@ impl Run {
                 let mut outputs: Outputs = std::iter::repeat_n(None, n.outputs.len()).collect();
                 let mut ctx =
                     OpContext::new(&n.info, &n.env, &self.step, &mut inputs, &mut outputs);
+                ctx.at = frame_iter(place);
                 kernel.compute(&mut ctx)?;
                 if let Some(i) = outputs.iter().position(Option::is_none) {
                     return Err(Error::internal(format!(
@@ -375,10 +395,14 @@ impl Run {
     }
 
     fn complete(self: &Arc<Run>, this: &Ready, outcome: Result<Outputs>, ready: &mut Vec<Ready>) {
+        let n = &self.plan.nodes[this.node as usize];
         match outcome {
-            Ok(outputs) => self.finish_node(this, outputs, ready, false),
+            Ok(outputs) => {
+                // Only a transfer runs although it is dead.
+                let dead = n.is_transfer && self.states(&this.place)[n.slot as usize].lock().dead;
+                self.finish_node(this, outputs, ready, dead);
+            }
             Err(e) => {
-                let n = &self.plan.nodes[this.node as usize];
                 let e = e
                     .at_node(&n.info.name, &n.info.op)
                     .on_device(&n.info.device);
@@ -406,6 +430,7 @@ impl Run {
         }
         let slot = Arc::new(Mutex::new(Slot::Starting));
         let n = &self.plan.nodes[this.node as usize];
+        let at = frame_iter(&this.place);
         let (run, theirs, this) = (self.clone(), slot.clone(), this.clone());
         let node = this.node;
         let done = Box::new(move |result: Result<Vec<Value>>| {
@@ -429,13 +454,10 @@ impl Run {
                 run.release_after(ready, &pool);
             }));
         });
-        kernel.start(AsyncCall::new(
-            n.info.clone(),
-            n.env.clone(),
-            self.step.clone(),
-            inputs,
-            done,
-        ));
+        let (info, env) = (n.info.clone(), n.env.clone());
+        let mut call = AsyncCall::new(info, env, self.step.clone(), inputs, done);
+        call.at = at;
+        kernel.start(call);
         let mut s = slot.lock();
         match std::mem::replace(&mut *s, Slot::Left(self.now())) {
             Slot::Done(r) => Some(self.checked(node, r)),
@@ -445,7 +467,11 @@ impl Run {
 
     fn checked(&self, node: u32, result: Result<Vec<Value>>) -> Result<Outputs> {
         let values = result?;
-        if values.len() != self.plan.nodes[node as usize].outputs.len() {
+        let n = &self.plan.nodes[node as usize];
+        if values.is_empty() && n.is_transfer {
+            return Ok(std::iter::repeat_n(None, n.outputs.len()).collect());
+        }
+        if values.len() != n.outputs.len() {
             return Err(Error::internal(
                 "an asynchronous kernel gave the wrong number of outputs",
             ));
@@ -534,6 +560,15 @@ impl Run {
             self.signal.notify_all();
         }
     }
+}
+
+fn frame_iter(place: &Place) -> FrameIter {
+    place
+        .as_ref()
+        .map_or_else(FrameIter::default, |i| FrameIter {
+            frame: i.frame.id,
+            iteration: i.index,
+        })
 }
 
 impl Drop for Run {

@@ -39,8 +39,8 @@ pub(super) struct Ready {
 
 /// One iteration of a loop.
 pub(super) struct Iteration {
-    frame: Arc<Frame>,
-    index: u64,
+    pub(super) frame: Arc<Frame>,
+    pub(super) index: u64,
     states: States,
     /// Nodes that are ready or running, and loops that run inside.
     outstanding: AtomicUsize,
@@ -50,6 +50,8 @@ pub(super) struct Iteration {
 
 /// A loop at run time.
 pub(super) struct Frame {
+    /// Its number within the run, from 1 on.
+    pub(super) id: u64,
     plan: u32,
     parent: Place,
     state: Mutex<FrameState>,
@@ -297,6 +299,7 @@ impl Run {
                 Some(f) => f.clone(),
                 None => {
                     let made = Arc::new(Frame {
+                        id: self.frames_made.fetch_add(1, Ordering::Relaxed) + 1,
                         plan: frame,
                         parent: this.place.clone(),
                         state: Mutex::new(FrameState {

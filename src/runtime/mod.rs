@@ -9,6 +9,7 @@ mod kernels;
 #[cfg(test)]
 mod loop_tests;
 mod loops;
+mod partition;
 mod plan;
 mod prune;
 mod run_metadata;

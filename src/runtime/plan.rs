@@ -4,6 +4,7 @@ use super::devices::DeviceSet;
 use super::find_kernel;
 use super::functions::{Calls, expand};
 use super::loops::{assign_frames, check_cycles};
+use super::partition::{is_made_here, is_transfer, partition};
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
 use crate::error::{Error, Result};
@@ -45,6 +46,8 @@ pub(super) struct FramePlan {
 /// A node of the plan.
 pub(super) struct PlanNode {
     pub(super) action: Action,
+    /// Whether it is a `_Send` or a `_Recv`, which run also when they are dead.
+    pub(super) is_transfer: bool,
     /// Its index among the nodes of its loop.
     pub(super) slot: u32,
     pub(super) info: Arc<NodeInfo>,
@@ -94,7 +97,8 @@ pub(super) enum Action {
 /// Kernels by node: made once in a session, so that their state lasts.
 pub(super) type KernelCache = Mutex<HashMap<NodeId, AnyKernel>>;
 
-/// Compiles a run: prune, replace calls by what they call, place, simplify, find kernels, lay out edges.
+/// Compiles a run: prune, replace calls by what they call, place, simplify, partition,
+/// find kernels, lay out edges.
 ///
 /// # Errors
 /// What is wrong with the signature, a placement, or a kernel, with the node at fault.
@@ -121,6 +125,7 @@ pub(super) fn compile(
     if optimize {
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
+    partition(&mut needed, &signature.feeds, registry, devices)?;
     let mut place: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
     for (i, n) in needed.iter().enumerate() {
         place.insert(n.node.id, i as u32);
@@ -237,7 +242,11 @@ fn plan_node(
         "Exit" | "RefExit" => Action::Exit,
         "NextIteration" | "RefNextIteration" => Action::NextIteration,
         _ => {
-            let cached = kernels.lock().get(&n.id).cloned();
+            let made_here = is_made_here(n.id);
+            let cached = match made_here {
+                true => None,
+                false => kernels.lock().get(&n.id).cloned(),
+            };
             let kernel = match cached {
                 Some(k) => k,
                 None => {
@@ -250,7 +259,10 @@ fn plan_node(
                         env: &env,
                     };
                     let made = (def.new)(&init)?;
-                    kernels.lock().entry(n.id).or_insert(made).clone()
+                    match made_here {
+                        true => made,
+                        false => kernels.lock().entry(n.id).or_insert(made).clone(),
+                    }
                 }
             };
             match kernel {
@@ -262,6 +274,7 @@ fn plan_node(
     let keeps_ref = n.op.name.starts_with("Ref");
     Ok(PlanNode {
         action,
+        is_transfer: is_transfer(&n.op.name),
         info,
         env,
         location: n.location,

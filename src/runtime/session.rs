@@ -11,7 +11,7 @@ use super::trace::Trace;
 use crate::device::cpu::ThreadPool;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::kernel::{Cancellation, Step};
+use crate::kernel::{Cancellation, Rendezvous, Step};
 use crate::registry::Registry;
 use crate::resource::{Queue, Resources};
 use crate::tensor::Tensor;
@@ -270,6 +270,7 @@ impl Session {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             cancellation: Cancellation::default(),
             resources: Resources::default(),
+            rendezvous: Rendezvous::default(),
         });
         {
             let mut steps = self.0.steps.lock();

@@ -6,8 +6,8 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::{
-    AnyKernel, AsyncCall, Cancellation, DeviceType, Env, KernelInit, NodeInfo, OpContext, Step,
-    Value,
+    AnyKernel, AsyncCall, Cancellation, DeviceType, Env, KernelInit, NodeInfo, OpContext,
+    Rendezvous, Step, Value,
 };
 use crate::op::{Attrs, infer_attrs, signature};
 use crate::registry::Registry;
@@ -96,6 +96,7 @@ impl SingleOp {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             cancellation: Cancellation::default(),
             resources: Resources::default(),
+            rendezvous: Rendezvous::default(),
         });
         let outcome = match &self.kernel {
             AnyKernel::Sync(k) => {

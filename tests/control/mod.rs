@@ -1,6 +1,7 @@
 //! Loops and conditionals by the builder: the nodes of TensorFlow, forward and backward, and its values.
 
 mod compare;
+mod devices;
 mod graphs;
 mod meta;
 

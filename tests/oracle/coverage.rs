@@ -23,11 +23,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "_Arg",
         "stands only in bodies that are compiled: every recorded call",
     ),
+    ("_HostRecv", TRANSFER),
+    ("_HostSend", TRANSFER),
+    ("_Recv", TRANSFER),
+    ("_Send", TRANSFER),
     (
         "_SwitchN",
         "stands only where Case is compiled: the recorded functions",
     ),
 ];
+
+const TRANSFER: &str =
+    "made for a step whose nodes are on several devices: tests/control/devices.rs";
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let all = std::fs::read_dir(data(folder)).unwrap();

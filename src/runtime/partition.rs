@@ -1,0 +1,277 @@
+//! Partitioning: an edge from one device to another becomes a `_Send` there and a `_Recv` here.
+//!
+//! All devices run in one executor, so a step is cancelled as a whole and loops may span devices: a `_Recv` runs
+//! after its `_Send` in the same iteration, by a control edge between them, and needs no loop of its own to be
+//! started in each iteration. Control edges between devices stay as they are.
+
+use super::devices::DeviceSet;
+use super::simplify::Draft;
+use crate::def::{AttrValue, TypeRef};
+use crate::error::{Error, Result};
+use crate::graph::{Endpoint, Node, NodeId};
+use crate::op::{Attrs, OpLookup, OpSchema};
+use crate::registry::Registry;
+use crate::tensor::Tensor;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// The numbers of nodes made here begin here, beyond those of graphs and of calls. They mean something in one plan only.
+const FIRST_ID: usize = 3 << 30;
+
+/// Whether a node was made by partitioning: its kernel belongs to the plan, not to the session.
+pub(super) fn is_made_here(id: NodeId) -> bool {
+    id.number() >= FIRST_ID
+}
+
+/// Whether an op passes tensors between devices.
+pub(super) fn is_transfer(op: &str) -> bool {
+    matches!(op, "_Send" | "_Recv" | "_HostSend" | "_HostRecv")
+}
+
+/// Replaces the edges that cross devices: one pair of `_Send` and `_Recv` for each tensor and device that needs it.
+/// Constants are not sent but made again. Fed tensors come from the first device.
+///
+/// # Errors
+/// `InvalidArgument` for a reference that would have to cross, with the node that wants it.
+pub(super) fn partition(
+    drafts: &mut Vec<Draft>,
+    feeds: &[Endpoint],
+    registry: &Registry,
+    devices: &DeviceSet,
+) -> Result<()> {
+    if drafts.iter().all(|d| d.device == 0) {
+        return Ok(());
+    }
+    let places: HashMap<NodeId, usize> = drafts
+        .iter()
+        .enumerate()
+        .map(|(i, d)| (d.node.id, i))
+        .collect();
+    let fed: HashSet<Endpoint> = feeds.iter().copied().collect();
+    close_loops(drafts, &places);
+    let old = drafts.len();
+    let mut p = Partitioner {
+        drafts,
+        places,
+        registry,
+        devices,
+        copies: HashMap::new(),
+        made: 0,
+    };
+    for i in 0..old {
+        let device = p.drafts[i].device;
+        for k in 0..p.drafts[i].inputs.len() {
+            let from = p.drafts[i].inputs[k];
+            let source = p.places.get(&from.node).copied();
+            let is_fed = fed.contains(&from);
+            let there = match (is_fed, source) {
+                (true, _) => 0,
+                (false, Some(s)) => p.drafts[s].device,
+                (false, None) => continue,
+            };
+            if there == device {
+                continue;
+            }
+            let here = p.bring(from, there, device, is_fed);
+            let here = here.and_then(|e| p.may_cross(i, k, there).map(|()| e));
+            let n = &p.drafts[i].node;
+            p.drafts[i].inputs[k] = here.map_err(|e| {
+                let e = e.at_node(&n.name, &n.op.name);
+                match n.location {
+                    Some(l) => e.at_line(l),
+                    None => e,
+                }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// A value goes to the next iteration on the device of the Merge that it enters by, so that it crosses before: the
+/// edge from NextIteration to Merge is what makes a loop.
+fn close_loops(drafts: &mut [Draft], places: &HashMap<NodeId, usize>) {
+    for i in 0..drafts.len() {
+        if !matches!(drafts[i].node.op.name.as_str(), "Merge" | "RefMerge") {
+            continue;
+        }
+        let device = drafts[i].device;
+        for k in 0..drafts[i].inputs.len() {
+            let Some(from) = places.get(&drafts[i].inputs[k].node) else {
+                continue;
+            };
+            let from = &mut drafts[*from];
+            if matches!(
+                from.node.op.name.as_str(),
+                "NextIteration" | "RefNextIteration"
+            ) {
+                from.device = device;
+            }
+        }
+    }
+}
+
+struct Partitioner<'a> {
+    drafts: &'a mut Vec<Draft>,
+    places: HashMap<NodeId, usize>,
+    registry: &'a Registry,
+    devices: &'a DeviceSet,
+    /// What a tensor is called on a device that is not its own.
+    copies: HashMap<(Endpoint, u32), Endpoint>,
+    made: usize,
+}
+
+impl Partitioner<'_> {
+    /// A reference is of use only where the variable is.
+    fn may_cross(&self, draft: usize, input: usize, there: u32) -> Result<()> {
+        let d = &self.drafts[draft];
+        if !d.node.input_types.get(input).is_some_and(|t| t.is_ref) {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(format!(
+            "Nodes were connected by a reference connection (requiring them to be on the same device), but the two nodes were assigned two different devices: {} and {}",
+            self.devices.env(there)?.device,
+            self.devices.env(d.device)?.device,
+        )))
+    }
+
+    /// The name of a tensor on another device.
+    fn bring(&mut self, e: Endpoint, there: u32, here: u32, is_fed: bool) -> Result<Endpoint> {
+        if let Some(known) = self.copies.get(&(e, here)) {
+            return Ok(*known);
+        }
+        let source = self.places.get(&e.node).map(|i| &self.drafts[*i]);
+        let source = source.ok_or_else(|| Error::internal("an edge from nowhere"))?;
+        let again = source.constants.clone().or_else(|| constant(&source.node));
+        let node = match again.filter(|_| !is_fed) {
+            Some(values) => {
+                let (node, inputs, controls) = (
+                    source.node.clone(),
+                    source.inputs.clone(),
+                    source.controls.clone(),
+                );
+                let mut copy = (*node).clone();
+                copy.id = self.next_id();
+                self.add(copy, here, inputs, controls, Some(values))
+            }
+            None => return self.transfer(e, there, here),
+        };
+        // All outputs of a constant come along.
+        for port in 0..self.drafts[self.places[&e.node]].node.outputs.len() as u32 {
+            let from = Endpoint { node: e.node, port };
+            self.copies.insert((from, here), Endpoint { node, port });
+        }
+        Ok(Endpoint { node, port: e.port })
+    }
+
+    fn transfer(&mut self, e: Endpoint, there: u32, here: u32) -> Result<Endpoint> {
+        let source = self.drafts[self.places[&e.node]].node.clone();
+        let ty = source.outputs.get(e.port as usize);
+        let dtype = ty
+            .ok_or_else(|| Error::internal("an edge from no output"))?
+            .base;
+        let value = TypeRef {
+            base: dtype,
+            is_ref: false,
+        };
+        let attrs = |type_name: &str| -> Result<BTreeMap<String, AttrValue>> {
+            let text = |s: String| AttrValue::Bytes(s.into_bytes().into());
+            let device = |d: u32| Ok(text(self.devices.env(d)?.device.clone()));
+            let pairs = [
+                (type_name, AttrValue::Type(dtype)),
+                (
+                    "tensor_name",
+                    text(format!("edge_{}_{}", self.made, source.name)),
+                ),
+                ("send_device", device(there)?),
+                (
+                    "send_device_incarnation",
+                    AttrValue::Int(self.devices.incarnation(there)),
+                ),
+                ("recv_device", device(here)?),
+                ("client_terminated", AttrValue::Bool(false)),
+            ];
+            Ok(pairs.map(|(k, v)| (k.to_string(), v)).into())
+        };
+        let (send_attrs, recv_attrs) = (attrs("T")?, attrs("tensor_type")?);
+        let mut send = self.node("_Send", &source, send_attrs)?;
+        send.input_types = vec![value];
+        let mut recv = self.node("_Recv", &source, recv_attrs)?;
+        recv.outputs = vec![value];
+        recv.shapes = source
+            .shapes
+            .get(e.port as usize)
+            .cloned()
+            .into_iter()
+            .collect();
+        let send = self.add(send, there, vec![e], Vec::new(), None);
+        let recv = self.add(recv, here, Vec::new(), vec![send], None);
+        let copy = Endpoint {
+            node: recv,
+            port: 0,
+        };
+        self.copies.insert((e, here), copy);
+        Ok(copy)
+    }
+
+    fn next_id(&mut self) -> NodeId {
+        let id = NodeId::new(FIRST_ID + self.made);
+        self.made += 1;
+        id
+    }
+
+    /// A node of ours beside another.
+    fn node(
+        &mut self,
+        op: &str,
+        beside: &Node,
+        attrs: BTreeMap<String, AttrValue>,
+    ) -> Result<Node> {
+        let schema: Option<&Arc<OpSchema>> = self.registry.schema(op);
+        let schema = schema
+            .ok_or_else(|| Error::not_found(format!("Op type not registered '{op}'")))?
+            .clone();
+        let number = self.made;
+        Ok(Node {
+            id: self.next_id(),
+            name: format!("{}/_{number}", beside.name),
+            op: schema,
+            attrs: Attrs(attrs),
+            inputs: Vec::new(),
+            controls: Vec::new(),
+            input_types: Vec::new(),
+            outputs: Vec::new(),
+            shapes: Vec::new(),
+            handles: Vec::new(),
+            after: Vec::new(),
+            ..beside.clone()
+        })
+    }
+
+    fn add(
+        &mut self,
+        node: Node,
+        device: u32,
+        inputs: Vec<Endpoint>,
+        controls: Vec<NodeId>,
+        constants: Option<Vec<Tensor>>,
+    ) -> NodeId {
+        let id = node.id;
+        self.places.insert(id, self.drafts.len());
+        self.drafts.push(Draft {
+            node: Arc::new(node),
+            inputs,
+            controls,
+            device,
+            constants,
+        });
+        id
+    }
+}
+
+/// The value of a Const.
+fn constant(n: &Node) -> Option<Vec<Tensor>> {
+    match n.op.name.as_str() {
+        "Const" => n.attrs.tensor("value").ok().map(|t| vec![t.clone()]),
+        _ => None,
+    }
+}
