@@ -35,6 +35,7 @@ pub(super) fn is_transfer(op: &str) -> bool {
 /// `InvalidArgument` for a reference that would have to cross, with the node that wants it.
 pub(super) fn partition(
     drafts: &mut Vec<Draft>,
+    all: &[Arc<Node>],
     feeds: &[Endpoint],
     registry: &Registry,
     devices: &DeviceSet,
@@ -52,6 +53,7 @@ pub(super) fn partition(
     let old = drafts.len();
     let mut p = Partitioner {
         drafts,
+        all,
         places,
         registry,
         devices,
@@ -112,6 +114,8 @@ fn close_loops(drafts: &mut [Draft], places: &HashMap<NodeId, usize>) {
 
 struct Partitioner<'a> {
     drafts: &'a mut Vec<Draft>,
+    /// The graph's nodes.
+    all: &'a [Arc<Node>],
     places: HashMap<NodeId, usize>,
     registry: &'a Registry,
     devices: &'a DeviceSet,
@@ -139,32 +143,36 @@ impl Partitioner<'_> {
         if let Some(known) = self.copies.get(&(e, here)) {
             return Ok(*known);
         }
+        if is_fed {
+            // The node of a fed tensor is not among those that run.
+            let beside = self.all.get(e.node.number()).cloned();
+            let beside = beside.ok_or_else(|| Error::internal("a feed of no node"))?;
+            return self.transfer(&beside, e, there, here);
+        }
         let source = self.places.get(&e.node).map(|i| &self.drafts[*i]);
         let source = source.ok_or_else(|| Error::internal("an edge from nowhere"))?;
-        let again = source.constants.clone().or_else(|| constant(&source.node));
-        let node = match again.filter(|_| !is_fed) {
-            Some(values) => {
-                let (node, inputs, controls) = (
-                    source.node.clone(),
-                    source.inputs.clone(),
-                    source.controls.clone(),
-                );
-                let mut copy = (*node).clone();
-                copy.id = self.next_id();
-                self.add(copy, here, inputs, controls, Some(values))
-            }
-            None => return self.transfer(e, there, here),
+        let node = source.node.clone();
+        let values = source.constants.clone().or_else(|| constant(&node));
+        let Some(values) = values else {
+            return self.transfer(&node, e, there, here);
         };
+        let (inputs, controls) = (source.inputs.clone(), source.controls.clone());
+        let mut copy = (*node).clone();
+        copy.id = self.next_id();
+        let copy = self.add(copy, here, inputs, controls, Some(values));
         // All outputs of a constant come along.
-        for port in 0..self.drafts[self.places[&e.node]].node.outputs.len() as u32 {
+        for port in 0..node.outputs.len() as u32 {
             let from = Endpoint { node: e.node, port };
-            self.copies.insert((from, here), Endpoint { node, port });
+            let to = Endpoint { node: copy, port };
+            self.copies.insert((from, here), to);
         }
-        Ok(Endpoint { node, port: e.port })
+        Ok(Endpoint {
+            node: copy,
+            port: e.port,
+        })
     }
 
-    fn transfer(&mut self, e: Endpoint, there: u32, here: u32) -> Result<Endpoint> {
-        let source = self.drafts[self.places[&e.node]].node.clone();
+    fn transfer(&mut self, source: &Node, e: Endpoint, there: u32, here: u32) -> Result<Endpoint> {
         let ty = source.outputs.get(e.port as usize);
         let dtype = ty
             .ok_or_else(|| Error::internal("an edge from no output"))?
@@ -193,9 +201,9 @@ impl Partitioner<'_> {
             Ok(pairs.map(|(k, v)| (k.to_string(), v)).into())
         };
         let (send_attrs, recv_attrs) = (attrs("T")?, attrs("tensor_type")?);
-        let mut send = self.node("_Send", &source, send_attrs)?;
+        let mut send = self.node("_Send", source, send_attrs)?;
         send.input_types = vec![value];
-        let mut recv = self.node("_Recv", &source, recv_attrs)?;
+        let mut recv = self.node("_Recv", source, recv_attrs)?;
         recv.outputs = vec![value];
         recv.shapes = source
             .shapes

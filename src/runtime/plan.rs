@@ -125,7 +125,7 @@ pub(super) fn compile(
     if optimize {
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
-    partition(&mut needed, &signature.feeds, registry, devices)?;
+    partition(&mut needed, &all, &signature.feeds, registry, devices)?;
     let mut place: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
     for (i, n) in needed.iter().enumerate() {
         place.insert(n.node.id, i as u32);
