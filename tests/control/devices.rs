@@ -84,19 +84,16 @@ fn a_loop_spans_devices() {
         let g = Graph::new();
         let s = g.root();
         let x = g.placeholder("x", DType::F32, [3]);
-        let (c, b) = (
-            s.device("/cpu:0"),
-            s.device(&format!("/cpu:{}", devices - 1)),
+        let far = format!("/cpu:{}", devices - 1);
+        let [_, y] = s.while_loop(
+            |s, [i, _]| s.device("/cpu:0").less(i, 20i32),
+            |s, [i, y]| {
+                let b = s.device(&far);
+                [b.add(i, 1i32), b.tanh(b.add(y, x))]
+            },
+            [s.constant(0i32), x],
+            &WhileOptions::default(),
         );
-        let (_, y) = {
-            let out = s.while_loop(
-                |_, [i, _]| c.less(i, 20i32),
-                |_, [i, y]| [c.add(i, 1i32), b.tanh(b.add(y, x))],
-                [s.constant(0i32), x],
-                &WhileOptions::default(),
-            );
-            (out[0], out[1])
-        };
         let s = session(&g, devices);
         let (out, meta) = s
             .run_with(
