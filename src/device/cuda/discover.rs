@@ -37,9 +37,32 @@ impl Gpus {
 }
 
 /// The GPUs of this machine. The first call looks for them, which takes a while where there are some.
+///
+/// With the cargo feature `cuda-emulator`, `TENSORLOOM_EMULATE_GPUS=N` gives N emulated ones instead.
 pub fn discover() -> &'static Gpus {
     static FOUND: OnceLock<Gpus> = OnceLock::new();
-    FOUND.get_or_init(look)
+    FOUND.get_or_init(|| {
+        #[cfg(feature = "cuda-emulator")]
+        if let Ok(count) = std::env::var("TENSORLOOM_EMULATE_GPUS") {
+            return emulated(&count).unwrap_or_else(|e| Gpus::none(e.message()));
+        }
+        look()
+    })
+}
+
+#[cfg(feature = "cuda-emulator")]
+fn emulated(count: &str) -> Result<Gpus> {
+    use super::emulator::{Emulator, EmulatorOptions};
+    let devices = count.parse().map_err(|_| {
+        crate::error::Error::invalid_argument(format!(
+            "TENSORLOOM_EMULATE_GPUS={count}: not a number"
+        ))
+    })?;
+    let driver: Arc<dyn Driver> = Arc::new(Emulator::new(EmulatorOptions {
+        devices,
+        ..EmulatorOptions::default()
+    })?);
+    Gpus::of(&driver)
 }
 
 #[cfg(feature = "cuda")]

@@ -2,6 +2,8 @@
 
 mod discover;
 mod driver;
+#[cfg(feature = "cuda-emulator")]
+pub mod emulator;
 #[cfg(test)]
 pub(crate) mod fake;
 mod gpu;
