@@ -1,6 +1,6 @@
 //! One GPU: its streams, its memory, the kernels that were compiled for it, and how they are launched.
 
-use super::driver::{Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, ModuleId, StreamId};
+use super::driver::{Arg, Driver, EventId, Facts, FunctionId, Grid, ModuleId, StreamId};
 use super::memory::{Block, Blocks, Prefer};
 use super::transfer::{Completion, Staging};
 use crate::error::{Error, Result};
@@ -45,7 +45,6 @@ pub struct Gpu {
     pub(super) given: AtomicU64,
     /// How much of it is known to be done.
     pub(super) done: AtomicU64,
-    #[allow(dead_code)] // until the first kernel
     modules: RwLock<HashMap<*const Source, Module>>,
     pub(super) staging: Staging,
     pub(super) completion: Completion,
@@ -56,13 +55,11 @@ unsafe impl Send for Gpu {}
 // SAFETY: as above.
 unsafe impl Sync for Gpu {}
 
-#[allow(dead_code)] // until the first kernel
 struct Module {
     id: ModuleId,
     functions: HashMap<String, FunctionId>,
 }
 
-#[allow(dead_code)] // until the first kernel
 impl Gpu {
     /// The device of that number of a driver.
     ///
@@ -153,32 +150,6 @@ impl Gpu {
         // that they free after this call is given out again only to work that is queued behind it.
         unsafe { self.driver.launch(self.compute, id, &grid, args) }
             .map_err(|e| e.context(format!("launching {function} of {}: ", source.name)))?;
-        self.queued();
-        Ok(())
-    }
-
-    /// Queues the filling of memory on the compute stream.
-    ///
-    /// The caller vouches that `bytes` bytes from there on belong to a tensor that lives now.
-    ///
-    /// # Errors
-    /// What the driver says.
-    pub(crate) fn fill(&self, to: DevicePtr, byte: u8, bytes: usize) -> Result<()> {
-        // SAFETY: the range belongs to a tensor, whose memory is used again only behind this.
-        unsafe { self.driver.fill(self.compute, to, byte, bytes) }?;
-        self.queued();
-        Ok(())
-    }
-
-    /// Queues a copy within the device's memory on the compute stream.
-    ///
-    /// The caller vouches that both ranges belong to tensors that live now, and that they do not overlap.
-    ///
-    /// # Errors
-    /// What the driver says.
-    pub(crate) fn copy_within(&self, to: DevicePtr, from: DevicePtr, bytes: usize) -> Result<()> {
-        // SAFETY: the ranges belong to tensors, whose memory is used again only behind this.
-        unsafe { self.driver.on_device(self.compute, to, from, bytes) }?;
         self.queued();
         Ok(())
     }
