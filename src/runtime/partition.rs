@@ -182,7 +182,7 @@ impl Partitioner<'_> {
             is_ref: false,
         };
         let attrs = |type_name: &str| -> Result<BTreeMap<String, AttrValue>> {
-            let text = |s: String| AttrValue::Bytes(s.into_bytes().into());
+            let text = |s: String| AttrValue::Bytes(s.into_bytes());
             let device = |d: u32| Ok(text(self.devices.env(d)?.device.clone()));
             let pairs = [
                 (type_name, AttrValue::Type(dtype)),
