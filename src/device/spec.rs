@@ -26,51 +26,57 @@ pub struct DeviceSpec {
 }
 
 impl DeviceSpec {
-    /// Parses a full or partial name, also the old spellings `/cpu:0` and `/gpu:0`, and `cpu:0` without slash.
+    /// Parses a full or partial name as it stands in a graph: parts in any order, of which the last of a kind counts,
+    /// `*` for any, and the old spellings `/cpu:0` and `/gpu:0`.
     ///
     /// # Errors
-    /// `InvalidArgument` "Malformed device specification".
+    /// `InvalidArgument` "Malformed device specification"; so also for numbers beyond 2³¹.
     pub fn parse(text: &str) -> Result<DeviceSpec> {
         let bad = || Error::invalid_argument(format!("Malformed device specification '{text}'"));
         let mut spec = DeviceSpec::default();
-        let number = |s: &str| -> Result<Option<u32>> {
-            match s {
-                "*" => Ok(None),
-                s if !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()) => {
-                    s.parse::<i32>().map(|n| Some(n as u32)).map_err(|_| bad())
-                }
-                _ => Err(bad()),
-            }
-        };
-        let word = |s: &str| -> Result<Option<String>> {
-            let valid = s.starts_with(|c: char| c.is_ascii_alphabetic())
-                && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            match s {
-                "*" => Ok(None),
-                s if valid => Ok(Some(s.to_string())),
-                _ => Err(bad()),
-            }
-        };
-        let text_parts = text.strip_prefix('/').unwrap_or(text);
-        if text_parts.is_empty() {
+        if matches!(text, "" | "/") {
             return Ok(spec);
         }
-        for part in text_parts.split('/') {
-            let mut fields = part.split(':');
-            let key = fields.next().unwrap_or("");
-            let values: Vec<&str> = fields.collect();
-            match (key, values.as_slice()) {
-                ("job", [v]) => spec.job = word(v)?,
-                ("replica", [v]) => spec.replica = number(v)?,
-                ("task", [v]) => spec.task = number(v)?,
-                ("device", [kind]) => spec.kind = word(kind)?,
-                ("device", [kind, id]) => (spec.kind, spec.id) = (word(kind)?, number(id)?),
-                (k @ ("cpu" | "gpu" | "CPU" | "GPU"), [id]) => {
-                    (spec.kind, spec.id) = (Some(k.to_uppercase()), number(id)?);
+        for part in text.strip_prefix('/').ok_or_else(bad)?.split('/') {
+            let (key, value) = part.split_once(':').ok_or_else(bad)?;
+            match key {
+                "job" => spec.job = word(value).ok_or_else(bad)?,
+                "replica" => spec.replica = number(value).ok_or_else(bad)?,
+                "task" => spec.task = number(value).ok_or_else(bad)?,
+                "device" => {
+                    let (kind, id) = value.split_once(':').unwrap_or((value, "*"));
+                    spec.kind = word(kind).ok_or_else(bad)?;
+                    spec.id = number(id).ok_or_else(bad)?;
                 }
-                (k @ ("cpu" | "gpu" | "CPU" | "GPU"), []) => spec.kind = Some(k.to_uppercase()),
+                "cpu" | "gpu" | "CPU" | "GPU" => {
+                    spec.kind = Some(key.to_uppercase());
+                    spec.id = number(value).ok_or_else(bad)?;
+                }
                 _ => return Err(bad()),
             }
+        }
+        Ok(spec)
+    }
+
+    /// Parses what a user writes: as [`DeviceSpec::parse`], also without the first slash (`cpu:0`), without a number
+    /// (`/cpu`), and with the kind in small letters (`/device:gpu:0`).
+    ///
+    /// # Errors
+    /// As [`DeviceSpec::parse`].
+    pub fn parse_request(text: &str) -> Result<DeviceSpec> {
+        let bad = || Error::invalid_argument(format!("Malformed device specification '{text}'"));
+        let parts: Vec<String> = text
+            .strip_prefix('/')
+            .unwrap_or(text)
+            .split('/')
+            .map(|p| match p {
+                "cpu" | "gpu" | "CPU" | "GPU" => format!("{p}:*"),
+                p => p.to_string(),
+            })
+            .collect();
+        let mut spec = DeviceSpec::parse(&format!("/{}", parts.join("/"))).map_err(|_| bad())?;
+        if let Some(kind) = spec.kind.as_mut().filter(|k| *k == "cpu" || *k == "gpu") {
+            *kind = kind.to_uppercase();
         }
         Ok(spec)
     }
@@ -86,6 +92,60 @@ impl DeviceSpec {
         }
     }
 
+    /// This specification, where it does not contradict a stronger one: of contradicting parts the stronger one's
+    /// count, and a number goes with the kind that it was a number of.
+    pub fn yielding_to(&self, stronger: &DeviceSpec) -> DeviceSpec {
+        let mut own = self.clone();
+        if differ(&own.kind, &stronger.kind) {
+            own.id = None;
+        }
+        stronger.clone().over(&own)
+    }
+
+    /// What fits both.
+    ///
+    /// # Errors
+    /// `InvalidArgument` "Cannot merge devices with incompatible …" when nothing does.
+    pub fn merge(&self, other: &DeviceSpec) -> Result<DeviceSpec> {
+        let contradiction = [
+            ("types", differ(&self.kind, &other.kind)),
+            ("ids", differ(&self.id, &other.id)),
+        ];
+        let whole = self.merge_relaxed(other)?;
+        match contradiction.iter().find(|(_, differs)| *differs) {
+            Some((what, _)) => Err(self.contradicts(what, other)),
+            None => Ok(whole),
+        }
+    }
+
+    /// As [`DeviceSpec::merge`], but contradicting kinds and numbers are dropped.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when jobs, replicas or tasks contradict.
+    pub fn merge_relaxed(&self, other: &DeviceSpec) -> Result<DeviceSpec> {
+        let fixed = [
+            ("jobs", differ(&self.job, &other.job)),
+            ("replicas", differ(&self.replica, &other.replica)),
+            ("tasks", differ(&self.task, &other.task)),
+        ];
+        if let Some((what, _)) = fixed.iter().find(|(_, differs)| *differs) {
+            return Err(self.contradicts(what, other));
+        }
+        let mut both = self.clone().over(other);
+        if differ(&self.kind, &other.kind) {
+            (both.kind, both.id) = (None, None);
+        } else if differ(&self.id, &other.id) {
+            both.id = None;
+        }
+        Ok(both)
+    }
+
+    fn contradicts(&self, what: &str, other: &DeviceSpec) -> Error {
+        Error::invalid_argument(format!(
+            "Cannot merge devices with incompatible {what}: '{self}' and '{other}'"
+        ))
+    }
+
     /// Whether a device of that full name fits.
     pub fn matches(&self, full: &DeviceSpec) -> bool {
         fn fits<T: PartialEq>(wanted: &Option<T>, got: &Option<T>) -> bool {
@@ -96,6 +156,33 @@ impl DeviceSpec {
             && fits(&self.task, &full.task)
             && fits(&self.kind, &full.kind)
             && fits(&self.id, &full.id)
+    }
+}
+
+/// Whether both are given, and not the same.
+fn differ<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a != b)
+}
+
+/// A number, or `*` for any; `None` for anything else.
+fn number(s: &str) -> Option<Option<u32>> {
+    match s {
+        "*" => Some(None),
+        _ if !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()) => {
+            let n = s.parse::<u32>().ok().filter(|n| *n <= i32::MAX as u32);
+            n.map(Some)
+        }
+        _ => None,
+    }
+}
+
+/// A word, or `*` for any; `None` for anything else.
+fn word(s: &str) -> Option<Option<String>> {
+    let valid = s.starts_with(|c: char| c.is_ascii_alphabetic())
+        && s.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+    match s {
+        "*" => Some(None),
+        s => valid.then(|| Some(s.to_string())),
     }
 }
 
@@ -125,30 +212,83 @@ mod tests {
 
     #[test]
     fn names_of_every_spelling() {
+        let full = "/job:localhost/replica:0/task:0/device:GPU:1";
         for (text, canonical) in [
             ("/cpu:0", "/device:CPU:0"),
-            (
-                "/job:localhost/replica:0/task:0/device:GPU:1",
-                "/job:localhost/replica:0/task:0/device:GPU:1",
-            ),
-            ("cpu:0", "/device:CPU:0"),
+            ("/CPU:01", "/device:CPU:1"),
+            (full, full),
+            ("/task:0/cpu:1/replica:0", "/replica:0/task:0/device:CPU:1"),
+            ("/device:CPU:2/job:x_1", "/job:x_1/device:CPU:2"),
+            ("/job:*/replica:*/task:*/cpu:*", "/device:CPU:*"),
+            ("/device:CPU:1/device:CPU:2", "/device:CPU:2"),
+            ("/device:*:1", "/device:*:1"),
+            ("/device:*", ""),
             ("", ""),
             ("/", ""),
             ("/device:CPU:*", "/device:CPU:*"),
             ("/device:CPU", "/device:CPU:*"),
+            ("/device:cpu:1", "/device:cpu:1"),
+            ("/device:XLA_CPU:0", "/device:XLA_CPU:0"),
+            ("/cpu:2147483647", "/device:CPU:2147483647"),
         ] {
             assert_eq!(DeviceSpec::parse(text).unwrap().to_string(), canonical);
         }
-        for bad in [
-            "/foo:1",
-            "/device:CPU:-1",
-            "/gpu:99999999999",
-            "/job:1a",
-            "//",
-            "/device:",
-            "/cpu:x",
+        for (text, canonical) in [
+            ("cpu:0", "/device:CPU:0"),
+            ("/cpu", "/device:CPU:*"),
+            ("gpu", "/device:GPU:*"),
+            ("/device:gpu:1", "/device:GPU:1"),
+            ("job:worker/GPU", "/job:worker/device:GPU:*"),
+            ("", ""),
         ] {
+            let spec = DeviceSpec::parse_request(text).unwrap();
+            assert_eq!(spec.to_string(), canonical, "{text}");
+        }
+    }
+
+    #[test]
+    fn malformed_names() {
+        let bad = "/foo:1|/device:CPU:-1|/gpu:99999999999|/gpu:2147483648|/job:1a|//|/device:|/cpu:x|//cpu:1|\
+             /job:localhost/|/cpu:1/|/Cpu:1|/device:CPU:|/job:loc-al|/job:_x|/job:x.y|/cpu:1 | /cpu:1|/cpu: 1|\
+             /cpu:+1|localhost|/*|/replica:|/task:-1|/device:CPU:0:1|/job:é|/cpu:٣";
+        for bad in bad.split('|') {
             assert!(DeviceSpec::parse(bad).is_err(), "{bad}");
+            assert!(DeviceSpec::parse_request(bad).is_err(), "{bad}");
+        }
+        for bad in ["cpu:0", "/cpu", "CPU:1"] {
+            assert!(DeviceSpec::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_fits_both() {
+        let p = |s: &str| DeviceSpec::parse(s).unwrap();
+        for (a, b, strict, relaxed) in [
+            ("/cpu:*", "/task:0", "/task:0/device:CPU:*", ""),
+            ("/device:*:2", "/cpu:*", "/device:CPU:2", ""),
+            ("/cpu:1", "/cpu:2", "ids", "/device:CPU:*"),
+            ("/gpu:1", "/cpu:*", "types", ""),
+            ("/job:a/cpu:1", "/job:b", "jobs", "jobs"),
+            ("/replica:0", "/replica:1", "replicas", "replicas"),
+            ("/task:0/cpu:1", "/task:1/cpu:2", "tasks", "tasks"),
+        ] {
+            match p(a).merge(&p(b)) {
+                Ok(both) => assert_eq!(both.to_string(), strict),
+                Err(e) => {
+                    assert!(e.message().contains(&format!("incompatible {strict}:")));
+                    match p(a).merge_relaxed(&p(b)) {
+                        Ok(both) => assert_eq!(both.to_string(), relaxed),
+                        Err(e) => assert!(e.message().contains(relaxed), "{e}"),
+                    }
+                }
+            }
+        }
+        for (weak, strong, both) in [
+            ("/gpu:2", "/cpu:*", "/device:CPU:*"),
+            ("/gpu:*", "/device:*:2", "/device:GPU:2"),
+            ("/job:a/cpu:3", "/job:b", "/job:b/device:CPU:3"),
+        ] {
+            assert_eq!(p(weak).yielding_to(&p(strong)).to_string(), both);
         }
     }
 }
