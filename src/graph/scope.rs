@@ -172,7 +172,7 @@ impl<'g> Scope<'g> {
         if device.is_empty() {
             return set(String::new());
         }
-        let merged = crate::device::DeviceSpec::parse(device).and_then(|inner| {
+        let merged = crate::device::DeviceSpec::parse_request(device).and_then(|inner| {
             Ok(inner.over(&crate::device::DeviceSpec::parse(&self.data().device)?))
         });
         match merged {

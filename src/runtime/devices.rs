@@ -1,12 +1,10 @@
 //! The devices of a session, and which of them a node runs on.
 
-use super::find_kernel;
 use crate::device::DeviceSpec;
 use crate::device::cpu::ThreadPool;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::{DeviceType, Env};
-use crate::registry::Registry;
 use crate::resource::Resources;
 use std::sync::Arc;
 
@@ -65,46 +63,46 @@ impl DeviceSet {
         i64::from(device) + 1
     }
 
-    /// The number of a node's device: the first that fits its request; with soft placement any, when none fits.
-    ///
-    /// # Errors
-    /// `InvalidArgument` with the devices that there are; `NotFound` without a kernel.
-    pub(super) fn place(&self, node: &Node, registry: &Registry) -> Result<u32> {
-        let device = self.find(node)?;
-        if registry
-            .entry(&node.op.name)
-            .is_some_and(|e| !e.kernels.is_empty())
-        {
-            find_kernel(registry, &node.op.name, DeviceType::Cpu, &node.attrs)?;
-        }
-        if self.log_placement {
-            let name = &self.env(device)?.device;
-            eprintln!("{}: ({}): {name}", node.name, node.op.name);
-        }
-        Ok(device)
+    /// Whether a node may run elsewhere when the device that it asks for does not exist.
+    pub(super) fn soft_placement(&self) -> bool {
+        self.soft_placement
     }
+    /// The kinds of devices that there are, best first.
+    pub(super) fn kinds(&self) -> Vec<DeviceType> {
+        let mut kinds: Vec<DeviceType> = self.devices.iter().map(|(_, e)| kind(e)).collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds.reverse();
+        kinds
+    }
+    /// The numbers of the devices of these kinds that fit, best first.
+    pub(super) fn matching(&self, spec: &DeviceSpec, kinds: &[DeviceType]) -> Vec<u32> {
+        let fits = |k: DeviceType| {
+            let all = (0u32..).zip(&self.devices);
+            all.filter(move |(_, (full, env))| kind(env) == k && spec.matches(full))
+        };
+        kinds
+            .iter()
+            .flat_map(|k| fits(*k))
+            .map(|(i, _)| i)
+            .collect()
+    }
+    /// Prints where nodes went, in TensorFlow's lines, when that is wanted.
+    pub(super) fn log(&self, placed: &[(Arc<Node>, u32)]) {
+        if !self.log_placement {
+            return;
+        }
+        for (node, device) in placed {
+            if let Some((_, env)) = self.devices.get(*device as usize) {
+                eprintln!("{}: ({}): {}", node.name, node.op.name, env.device);
+            }
+        }
+    }
+}
 
-    fn find(&self, node: &Node) -> Result<u32> {
-        let spec = DeviceSpec::parse(&node.device)?;
-        let first =
-            |spec: &DeviceSpec| self.devices.iter().position(|(full, _)| spec.matches(full));
-        let mut found = first(&spec);
-        if found.is_none() && self.soft_placement {
-            found = first(&DeviceSpec {
-                kind: None,
-                id: None,
-                ..spec
-            });
-        }
-        match found {
-            Some(i) => Ok(i as u32),
-            None => Err(Error::invalid_argument(format!(
-                "Cannot assign a device for operation {}: {{{{node {}}}}} was explicitly assigned to {} but available devices are [ {} ]. Make sure the device specification refers to a valid device.",
-                node.name,
-                node.name,
-                node.device,
-                self.names().join(", ")
-            ))),
-        }
+fn kind(env: &Env) -> DeviceType {
+    match env.gpu {
+        Some(_) => DeviceType::Gpu,
+        None => DeviceType::Cpu,
     }
 }

@@ -10,6 +10,7 @@ mod kernels;
 mod loop_tests;
 mod loops;
 mod partition;
+mod place;
 mod plan;
 mod prune;
 mod run_metadata;

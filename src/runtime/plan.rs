@@ -5,6 +5,7 @@ use super::find_kernel;
 use super::functions::{Calls, expand};
 use super::loops::{assign_frames, check_cycles};
 use super::partition::{is_made_here, is_transfer, partition};
+use super::place::place;
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
 use crate::error::{Error, Result};
@@ -118,22 +119,19 @@ pub(super) fn compile(
     let mut fetches = signature.fetches.clone();
     let mut flat = signature.clone();
     let mut needed = expand(graph, calls, needed, &mut fetches, &mut flat)?;
-    for n in &mut needed {
-        let placed = devices.place(&n.node, registry);
-        n.device = placed.map_err(|e| located(e, &n.node))?;
-    }
+    devices.log(&place(&all, &mut needed, registry, devices)?);
     if optimize {
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
     partition(&mut needed, &all, &signature.feeds, registry, devices)?;
-    let mut place: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
+    let mut numbers: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
     for (i, n) in needed.iter().enumerate() {
-        place.insert(n.node.id, i as u32);
+        numbers.insert(n.node.id, i as u32);
     }
     let mut nodes = Vec::with_capacity(needed.len());
     for n in &needed {
         let planned =
-            plan_node(n, registry, devices, kernels, &place).map_err(|e| located(e, &n.node))?;
+            plan_node(n, registry, devices, kernels, &numbers).map_err(|e| located(e, &n.node))?;
         nodes.push(planned);
     }
     let fed: HashMap<Endpoint, usize> = signature
@@ -146,7 +144,7 @@ pub(super) fn compile(
     let mut connect = |e: &Endpoint, edge: Edge, nodes: &mut Vec<PlanNode>| match fed.get(e) {
         Some(i) => feeds[*i].push(edge),
         None => {
-            if let Some(from) = place.get(&e.node) {
+            if let Some(from) = numbers.get(&e.node) {
                 nodes[*from as usize].outputs[e.port as usize].push(edge);
             }
         }
@@ -168,7 +166,7 @@ pub(super) fn compile(
     }
     for (i, n) in needed.iter().enumerate() {
         for c in &n.controls {
-            if let Some(from) = place.get(c) {
+            if let Some(from) = numbers.get(c) {
                 nodes[*from as usize].control_outputs.push(i as u32);
             }
         }
@@ -212,7 +210,7 @@ fn plan_node(
     registry: &Registry,
     devices: &DeviceSet,
     kernels: &KernelCache,
-    place: &HashMap<NodeId, u32>,
+    numbers: &HashMap<NodeId, u32>,
 ) -> Result<PlanNode> {
     let n: &Arc<Node> = &draft.node;
     let env = devices.env(draft.device)?.clone();
@@ -288,7 +286,7 @@ fn plan_node(
         control_inputs: draft
             .controls
             .iter()
-            .filter(|c| place.contains_key(c))
+            .filter(|c| numbers.contains_key(c))
             .count() as u32,
         outputs: vec![Vec::new(); n.outputs.len()],
         control_outputs: Vec::new(),

@@ -120,7 +120,7 @@ impl Import<'_> {
         if let Some(given) = output_shapes {
             merge_shapes(&mut shapes, given, &def.name)?;
         }
-        let device = DeviceSpec::parse(&def.device)?.over(self.device);
+        let device = DeviceSpec::parse_request(&def.device)?.over(self.device);
         Ok(Node {
             id: NodeId::new(0),
             name: self.names.full(self.prefix, &def.name),

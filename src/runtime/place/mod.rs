@@ -171,7 +171,10 @@ impl Placer<'_> {
             let resource = item.makes_resource();
             let requested = DeviceSpec::parse(&item.node.device);
             if kinds.is_empty() && needed {
-                self.fault(i, words::no_kernel(self.items[i].node, self.registry, self.devices));
+                self.fault(
+                    i,
+                    words::no_kernel(self.items[i].node, self.registry, self.devices),
+                );
             }
             if let Err(e) = &requested {
                 let e = words::malformed(e, self.items[i].node);
@@ -197,9 +200,14 @@ impl Placer<'_> {
     fn kinds(&self, node: &Node) -> Vec<DeviceType> {
         let mut kinds = self.devices.kinds();
         if !ANYWHERE.contains(&node.op.name.as_str()) {
-            let kernels = self.registry.entry(&node.op.name).map_or(&[][..], |e| e.kernels);
+            let kernels = self
+                .registry
+                .entry(&node.op.name)
+                .map_or(&[][..], |e| e.kernels);
             let fits = |kind: &DeviceType| {
-                kernels.iter().any(|k| k.device == *kind && k.matches(&node.attrs))
+                kernels
+                    .iter()
+                    .any(|k| k.device == *kind && k.matches(&node.attrs))
             };
             kinds.retain(fits);
         }
@@ -217,7 +225,9 @@ impl Placer<'_> {
                 };
                 let (a, b) = (self.groups.wishes(source), self.groups.wishes(i));
                 let (from, to) = (a.resource.clone(), b.resource.clone());
-                let Err(why) = self.groups.follow(source, i) else { continue };
+                let Err(why) = self.groups.follow(source, i) else {
+                    continue;
+                };
                 let source = self.items[source].node;
                 let error = match why {
                     None => words::resources_apart((source, &from), (node, &to)),
@@ -237,7 +247,9 @@ impl Placer<'_> {
             names.push(node.name.clone());
             for name in names {
                 let other = *first.entry(name).or_insert(i);
-                let Err(e) = self.groups.join(i, other) else { continue };
+                let Err(e) = self.groups.join(i, other) else {
+                    continue;
+                };
                 if !self.devices.soft_placement() {
                     self.fault(i, words::apart(node, self.items[other].node, &e));
                 }
@@ -251,7 +263,10 @@ impl Placer<'_> {
             .filter(|i| self.items[*i].needed)
             .map(|i| self.groups.root(i))
             .collect();
-        let first = self.faults.iter().find(|(i, _)| needed.contains(&self.groups.root(*i)));
+        let first = self
+            .faults
+            .iter()
+            .find(|(i, _)| needed.contains(&self.groups.root(*i)));
         first.map_or(Ok(()), |(_, e)| Err(e.clone()))
     }
 
@@ -332,7 +347,12 @@ impl Placer<'_> {
             .filter(|k| self.groups.root(*k) == root)
             .map(|k| self.items[k].node)
             .collect();
-        words::nowhere(self.items[i].node, self.groups.wishes(i), &members, self.devices)
+        words::nowhere(
+            self.items[i].node,
+            self.groups.wishes(i),
+            &members,
+            self.devices,
+        )
     }
 }
 
@@ -341,6 +361,12 @@ fn classes(node: &Node) -> Vec<String> {
     let Some(AttrValue::BytesList(list)) = node.attrs.0.get("_class") else {
         return Vec::new();
     };
-    let name = |b: &Vec<u8>| Some(String::from_utf8_lossy(b).strip_prefix("loc:@")?.to_string());
+    let name = |b: &Vec<u8>| {
+        Some(
+            String::from_utf8_lossy(b)
+                .strip_prefix("loc:@")?
+                .to_string(),
+        )
+    };
     list.iter().filter_map(name).collect()
 }

@@ -85,7 +85,9 @@ pub(super) fn nowhere(
     let name = &node.name;
     let all = devices.names().join(", ");
     let own = DeviceSpec::parse(&node.device).unwrap_or_default();
-    let exists = !devices.matching(&wishes.requested, &devices.kinds()).is_empty();
+    let exists = !devices
+        .matching(&wishes.requested, &devices.kinds())
+        .is_empty();
     let no_gpu = match wishes.requested.kind.as_deref() {
         Some("GPU") if !devices.kinds().contains(&crate::kernel::DeviceType::Gpu) => {
             " The requested device appears to be a GPU, but there is none."
