@@ -2,6 +2,7 @@
 
 use crate::device::DeviceSpec;
 use crate::device::cpu::ThreadPool;
+use crate::device::cuda::Gpu;
 use crate::error::{Error, Result};
 use crate::graph::Node;
 use crate::kernel::{DeviceType, Env};
@@ -16,21 +17,26 @@ pub(super) struct DeviceSet {
 }
 
 impl DeviceSet {
-    /// That many CPU devices on one pool.
+    /// That many CPU devices on one pool, and these GPUs behind them.
     pub(super) fn new(
         cpus: usize,
+        gpus: &[Arc<Gpu>],
         pool: &Arc<ThreadPool>,
         soft_placement: bool,
         log_placement: bool,
     ) -> Result<DeviceSet> {
-        let devices = (0..cpus.max(1))
-            .map(|i| {
-                let name = format!("/job:localhost/replica:0/task:0/device:CPU:{i}");
+        let cpus = (0..cpus.max(1)).map(|i| (format!("CPU:{i}"), None));
+        let gpus = gpus.iter().enumerate();
+        let gpus = gpus.map(|(i, gpu)| (format!("GPU:{i}"), Some(gpu.clone())));
+        let devices = cpus
+            .chain(gpus)
+            .map(|(short, gpu)| {
+                let name = format!("/job:localhost/replica:0/task:0/device:{short}");
                 let env = Env {
                     pool: pool.clone(),
                     resources: Resources::new(),
                     device: name.clone(),
-                    gpu: None,
+                    gpu,
                 };
                 Ok((DeviceSpec::parse(&name)?, Arc::new(env)))
             })
@@ -69,7 +75,7 @@ impl DeviceSet {
     }
     /// The kinds of devices that there are, best first.
     pub(super) fn kinds(&self) -> Vec<DeviceType> {
-        let mut kinds: Vec<DeviceType> = self.devices.iter().map(|(_, e)| kind(e)).collect();
+        let mut kinds: Vec<DeviceType> = self.devices.iter().map(|(_, e)| device_type(e)).collect();
         kinds.sort();
         kinds.dedup();
         kinds.reverse();
@@ -79,7 +85,7 @@ impl DeviceSet {
     pub(super) fn matching(&self, spec: &DeviceSpec, kinds: &[DeviceType]) -> Vec<u32> {
         let fits = |k: DeviceType| {
             let all = (0u32..).zip(&self.devices);
-            all.filter(move |(_, (full, env))| kind(env) == k && spec.matches(full))
+            all.filter(move |(_, (full, env))| device_type(env) == k && spec.matches(full))
         };
         kinds
             .iter()
@@ -100,7 +106,8 @@ impl DeviceSet {
     }
 }
 
-fn kind(env: &Env) -> DeviceType {
+/// What kind of device offers this.
+pub(super) fn device_type(env: &Env) -> DeviceType {
     match env.gpu {
         Some(_) => DeviceType::Gpu,
         None => DeviceType::Cpu,

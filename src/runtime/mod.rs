@@ -9,6 +9,7 @@ mod kernels;
 #[cfg(test)]
 mod loop_tests;
 mod loops;
+mod memory;
 mod partition;
 mod place;
 mod plan;

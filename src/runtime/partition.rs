@@ -5,6 +5,7 @@
 //! started in each iteration. Control edges between devices stay as they are.
 
 use super::devices::DeviceSet;
+use super::memory::Memory;
 use super::simplify::Draft;
 use crate::def::{AttrValue, TypeRef};
 use crate::error::{Error, Result};
@@ -28,8 +29,22 @@ pub(super) fn is_transfer(op: &str) -> bool {
     matches!(op, "_Send" | "_Recv" | "_HostSend" | "_HostRecv")
 }
 
-/// Replaces the edges that cross devices: one pair of `_Send` and `_Recv` for each tensor and device that needs it.
-/// Constants are not sent but made again. Fed tensors come from the first device.
+/// Where a tensor lies: on which device, and whether in host memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Spot {
+    device: u32,
+    on_host: bool,
+}
+
+/// Where fed tensors come from and fetched ones go.
+const CLIENT: Spot = Spot {
+    device: 0,
+    on_host: true,
+};
+
+/// Replaces the edges that cross devices, or lead from a GPU's memory to the host's or back: one pair of `_Send` and
+/// `_Recv` (`_HostSend`, `_HostRecv` where an end of it on a GPU lies in host memory) for each tensor and place that
+/// needs it. Constants are not sent but made again. Fed tensors come from the first device, fetched ones go there.
 ///
 /// # Errors
 /// `InvalidArgument` for a reference that would have to cross, with the node that wants it.
@@ -37,6 +52,7 @@ pub(super) fn partition(
     drafts: &mut Vec<Draft>,
     all: &[Arc<Node>],
     feeds: &[Endpoint],
+    fetches: &mut [Endpoint],
     registry: &Registry,
     devices: &DeviceSet,
 ) -> Result<()> {
@@ -50,7 +66,10 @@ pub(super) fn partition(
         .collect();
     let fed: HashSet<Endpoint> = feeds.iter().copied().collect();
     close_loops(drafts, &places);
-    let old = drafts.len();
+    let memory: Vec<Memory> = drafts
+        .iter()
+        .map(|d| Ok(Memory::of(&d.node, registry, devices.env(d.device)?)))
+        .collect::<Result<_>>()?;
     let mut p = Partitioner {
         drafts,
         all,
@@ -60,30 +79,45 @@ pub(super) fn partition(
         copies: HashMap::new(),
         made: 0,
     };
-    for i in 0..old {
+    let spot_of = |p: &Partitioner<'_>, e: &Endpoint| -> Option<Spot> {
+        if fed.contains(e) {
+            return Some(CLIENT);
+        }
+        let i = *p.places.get(&e.node)?;
+        let outputs = &memory.get(i)?.outputs;
+        Some(Spot {
+            device: p.drafts[i].device,
+            on_host: outputs.get(e.port as usize).copied().unwrap_or(true),
+        })
+    };
+    for (i, own) in memory.iter().enumerate() {
         let device = p.drafts[i].device;
         for k in 0..p.drafts[i].inputs.len() {
             let from = p.drafts[i].inputs[k];
-            let source = p.places.get(&from.node).copied();
-            let is_fed = fed.contains(&from);
-            let there = match (is_fed, source) {
-                (true, _) => 0,
-                (false, Some(s)) => p.drafts[s].device,
-                (false, None) => continue,
+            let here = Spot {
+                device,
+                on_host: own.inputs.get(k).copied().unwrap_or(true),
             };
-            if there == device {
-                continue;
-            }
-            let here = p.bring(from, there, device, is_fed);
-            let here = here.and_then(|e| p.may_cross(i, k, there).map(|()| e));
+            let there = match spot_of(&p, &from) {
+                Some(there) if there != here => there,
+                _ => continue,
+            };
+            let brought = p.bring(from, there, here, fed.contains(&from));
+            let brought = brought.and_then(|e| p.may_cross(i, k, there.device).map(|()| e));
             let n = &p.drafts[i].node;
-            p.drafts[i].inputs[k] = here.map_err(|e| {
+            p.drafts[i].inputs[k] = brought.map_err(|e| {
                 let e = e.at_node(&n.name, &n.op.name);
                 match n.location {
                     Some(l) => e.at_line(l),
                     None => e,
                 }
             })?;
+        }
+    }
+    for e in fetches {
+        let there = spot_of(&p, e).filter(|there| !there.on_host);
+        if let Some(there) = there {
+            *e = p.bring(*e, there, CLIENT, false)?;
         }
     }
     Ok(())
@@ -119,8 +153,8 @@ struct Partitioner<'a> {
     places: HashMap<NodeId, usize>,
     registry: &'a Registry,
     devices: &'a DeviceSet,
-    /// What a tensor is called on a device that is not its own.
-    copies: HashMap<(Endpoint, u32), Endpoint>,
+    /// What a tensor is called in a place that is not its own.
+    copies: HashMap<(Endpoint, Spot), Endpoint>,
     made: usize,
 }
 
@@ -128,7 +162,7 @@ impl Partitioner<'_> {
     /// A reference is of use only where the variable is.
     fn may_cross(&self, draft: usize, input: usize, there: u32) -> Result<()> {
         let d = &self.drafts[draft];
-        if !d.node.input_types.get(input).is_some_and(|t| t.is_ref) {
+        if there == d.device || !d.node.input_types.get(input).is_some_and(|t| t.is_ref) {
             return Ok(());
         }
         Err(Error::invalid_argument(format!(
@@ -138,8 +172,8 @@ impl Partitioner<'_> {
         )))
     }
 
-    /// The name of a tensor on another device.
-    fn bring(&mut self, e: Endpoint, there: u32, here: u32, is_fed: bool) -> Result<Endpoint> {
+    /// The name of a tensor in another place.
+    fn bring(&mut self, e: Endpoint, there: Spot, here: Spot, is_fed: bool) -> Result<Endpoint> {
         if let Some(known) = self.copies.get(&(e, here)) {
             return Ok(*known);
         }
@@ -159,20 +193,24 @@ impl Partitioner<'_> {
         let (inputs, controls) = (source.inputs.clone(), source.controls.clone());
         let mut copy = (*node).clone();
         copy.id = self.next_id();
-        let copy = self.add(copy, here, inputs, controls, Some(values));
-        // All outputs of a constant come along.
-        for port in 0..node.outputs.len() as u32 {
-            let from = Endpoint { node: e.node, port };
-            let to = Endpoint { node: copy, port };
-            self.copies.insert((from, here), to);
-        }
-        Ok(Endpoint {
+        // One for host memory stands on the first device, whose constants lie there.
+        let device = if here.on_host { 0 } else { here.device };
+        let copy = self.add(copy, device, inputs, controls, Some(values));
+        let copy = Endpoint {
             node: copy,
             port: e.port,
-        })
+        };
+        self.copies.insert((e, here), copy);
+        Ok(copy)
     }
 
-    fn transfer(&mut self, source: &Node, e: Endpoint, there: u32, here: u32) -> Result<Endpoint> {
+    fn transfer(
+        &mut self,
+        source: &Node,
+        e: Endpoint,
+        there: Spot,
+        here: Spot,
+    ) -> Result<Endpoint> {
         let ty = source.outputs.get(e.port as usize);
         let dtype = ty
             .ok_or_else(|| Error::internal("an edge from no output"))?
@@ -190,20 +228,29 @@ impl Partitioner<'_> {
                     "tensor_name",
                     text(format!("edge_{}_{}", self.made, source.name)),
                 ),
-                ("send_device", device(there)?),
+                ("send_device", device(there.device)?),
                 (
                     "send_device_incarnation",
-                    AttrValue::Int(self.devices.incarnation(there)),
+                    AttrValue::Int(self.devices.incarnation(there.device)),
                 ),
-                ("recv_device", device(here)?),
+                ("recv_device", device(here.device)?),
                 ("client_terminated", AttrValue::Bool(false)),
             ];
             Ok(pairs.map(|(k, v)| (k.to_string(), v)).into())
         };
         let (send_attrs, recv_attrs) = (attrs("T")?, attrs("tensor_type")?);
-        let mut send = self.node("_Send", source, send_attrs)?;
+        let is_gpu = |d: u32| Ok::<bool, Error>(self.devices.env(d)?.gpu.is_some());
+        let send = match there.on_host && is_gpu(there.device)? {
+            true => "_HostSend",
+            false => "_Send",
+        };
+        let recv = match here.on_host && is_gpu(here.device)? {
+            true => "_HostRecv",
+            false => "_Recv",
+        };
+        let mut send = self.node(send, source, send_attrs)?;
         send.input_types = vec![value];
-        let mut recv = self.node("_Recv", source, recv_attrs)?;
+        let mut recv = self.node(recv, source, recv_attrs)?;
         recv.outputs = vec![value];
         recv.shapes = source
             .shapes
@@ -211,8 +258,8 @@ impl Partitioner<'_> {
             .cloned()
             .into_iter()
             .collect();
-        let send = self.add(send, there, vec![e], Vec::new(), None);
-        let recv = self.add(recv, here, Vec::new(), vec![send], None);
+        let send = self.add(send, there.device, vec![e], Vec::new(), None);
+        let recv = self.add(recv, here.device, Vec::new(), vec![send], None);
         let copy = Endpoint {
             node: recv,
             port: 0,

@@ -1,9 +1,10 @@
 //! The plan of a run: kernels, edges and counts in flat arrays, made once for each signature.
 
-use super::devices::DeviceSet;
+use super::devices::{DeviceSet, device_type};
 use super::find_kernel;
 use super::functions::{Calls, expand};
 use super::loops::{assign_frames, check_cycles};
+use super::memory::Memory;
 use super::partition::{is_made_here, is_transfer, partition};
 use super::place::place;
 use super::prune::{RunSignature, prune};
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Endpoint, Graph, Node, NodeId};
 use crate::kernel::{AnyKernel, AsyncKernel, Cheap, Env, Kernel, KernelInit, NodeInfo, OpContext};
 use crate::registry::Registry;
+use crate::tensor::Tensor;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::panic::Location;
@@ -123,7 +125,8 @@ pub(super) fn compile(
     if optimize {
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
-    partition(&mut needed, &all, &signature.feeds, registry, devices)?;
+    let feeds = &signature.feeds;
+    partition(&mut needed, &all, feeds, &mut fetches, registry, devices)?;
     let mut numbers: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
     for (i, n) in needed.iter().enumerate() {
         numbers.insert(n.node.id, i as u32);
@@ -225,7 +228,7 @@ fn plan_node(
         "Merge" | "RefMerge" => Action::Merge { is_loop: false },
         "ControlTrigger" => Action::ControlTrigger,
         _ if draft.constants.is_some() => {
-            let values = draft.constants.clone().unwrap_or_default();
+            let values = constants(draft, registry, &env)?;
             Action::Kernel(Arc::new(Cheap(move |ctx: &mut OpContext<'_>| {
                 values
                     .iter()
@@ -248,7 +251,7 @@ fn plan_node(
             let kernel = match cached {
                 Some(k) => k,
                 None => {
-                    let def = find_kernel(registry, &n.op.name, env_type(&env), &n.attrs)?;
+                    let def = find_kernel(registry, &n.op.name, device_type(&env), &n.attrs)?;
                     let init = KernelInit {
                         node: &info,
                         attrs: &n.attrs,
@@ -294,6 +297,15 @@ fn plan_node(
     })
 }
 
-fn env_type(_: &Env) -> crate::kernel::DeviceType {
-    crate::kernel::DeviceType::Cpu
+/// The constants of a node as its device holds them.
+fn constants(draft: &Draft, registry: &Registry, env: &Env) -> Result<Vec<Tensor>> {
+    let values = draft.constants.clone().unwrap_or_default();
+    let Some(gpu) = &env.gpu else {
+        return Ok(values);
+    };
+    let on_host = Memory::of(&draft.node, registry, env).outputs;
+    let pairs = values.into_iter().zip(on_host);
+    pairs
+        .map(|(t, on_host)| if on_host { Ok(t) } else { gpu.upload(&t) })
+        .collect()
 }

@@ -9,6 +9,7 @@ use super::run_metadata::RunMetadata;
 use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
 use super::trace::Trace;
 use crate::device::cpu::ThreadPool;
+use crate::device::cuda::discover;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::kernel::{Cancellation, Rendezvous, Step};
@@ -28,6 +29,8 @@ pub struct SessionOptions {
     pub threads: usize,
     /// How many CPU devices there are (`/cpu:0`, `/cpu:1` …), all on the same threads.
     pub cpu_devices: usize,
+    /// How many of the GPUs that there are (`/gpu:0`, `/gpu:1` …) to use: at most so many; none where there is none.
+    pub gpu_devices: usize,
     /// Whether a node whose device does not exist may run elsewhere.
     pub allow_soft_placement: bool,
     /// Whether to print where each node is placed.
@@ -41,6 +44,7 @@ impl Default for SessionOptions {
         SessionOptions {
             threads: 0,
             cpu_devices: 1,
+            gpu_devices: usize::MAX,
             allow_soft_placement: false,
             log_device_placement: false,
             optimize: true,
@@ -103,8 +107,16 @@ impl Session {
             .cloned()
             .ok_or_else(|| Error::invalid_argument("the graph was not made with a registry"))?;
         let pool = ThreadPool::new(options.threads);
+        let gpus = match options.gpu_devices {
+            0 => &[],
+            most => {
+                let all = &discover().gpus;
+                &all[..all.len().min(most)]
+            }
+        };
         let devices = DeviceSet::new(
             options.cpu_devices,
+            gpus,
             &pool,
             options.allow_soft_placement,
             options.log_device_placement,
