@@ -1,10 +1,10 @@
 //! Training on several GPUs: what towers share, and what the step does with their gradients.
 
 use super::cifar10_data::write_files;
-use super::{TempDir, run};
+use super::{TempDir, run, start_with};
 use std::path::Path;
 use tensorloom::def::GraphDef;
-use tensorloom::io::{BundleReader, event_files, read_events};
+use tensorloom::io::{BundleReader, NpzOptions, event_files, read_events, write_npz};
 use tensorloom::prelude::*;
 use tensorloom::proto::event::What;
 
@@ -239,5 +239,112 @@ fn towers_learn_what_can_be_learnt_in_four_steps() {
         let eval = ["--run-once", "--batch-size=1", "--num-examples=1"];
         let out = run(dir.path(), "cifar10_eval", &eval);
         assert!(out.ok().contains("precision @ 1 = 1.000"), "{out:?}");
+    }
+}
+
+/// Two emulated GPUs.
+const EMULATED: (&str, &str) = ("TENSORLOOM_EMULATE_GPUS", "2");
+
+/// The losses of both towers at each of four steps on fixed images, as the command trains an exported graph.
+fn losses_of_exported(dir: &Path, environment: &[(&str, &str)]) -> Vec<f64> {
+    let names = [0, 1].map(|i| format!("tower_{i}/total_loss:0"));
+    let args = [
+        "run",
+        "towers.meta",
+        "--init",
+        "init",
+        "--target",
+        "train",
+        "--fetch",
+        &names[0],
+        "--fetch",
+        &names[1],
+        "--feeds",
+        "batches.npz",
+        "--steps",
+        "4",
+        "--soft-placement",
+        "--json",
+    ];
+    let done = crate::cli::command(dir, &args)
+        .envs(environment.iter().copied())
+        .output();
+    let done = done.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let lines = String::from_utf8(done.stdout).unwrap();
+    let mut losses = Vec::new();
+    for line in lines.lines() {
+        let step: serde_json::Value = serde_json::from_str(line).unwrap();
+        for name in &names {
+            losses.push(step["fetches"][name]["values"][0].as_f64().unwrap());
+        }
+    }
+    losses
+}
+
+#[test]
+fn towers_on_emulated_gpus_train_as_on_cpus() {
+    let dir = TempDir::new("emulated");
+    write_files(dir.path(), 8);
+    let common = [
+        "--num-gpus=2",
+        "--batch-size=2",
+        "--min-queue=4",
+        "--deterministic",
+        "--seed=7",
+    ];
+    let program = "cifar10_multi_gpu_train";
+    let export = [&common[..], &["--export-graph=towers.meta"]].concat();
+    run(dir.path(), program, &export).ok();
+    let labels = Tensor::from([3i32, 8]);
+    let batches: Vec<(String, Tensor)> = (0..2)
+        .flat_map(|i| {
+            let part = |k: usize| format!("tower_{i}/fifo_queue_Dequeue:{k}");
+            [(part(0), images(5 + 2 * i)), (part(1), labels.clone())]
+        })
+        .collect();
+    let arrays: Vec<(&String, &Tensor)> = batches.iter().map(|(n, t)| (n, t)).collect();
+    write_npz(
+        dir.path().join("batches.npz"),
+        &arrays,
+        NpzOptions::default(),
+    )
+    .unwrap();
+    let on_cpu = losses_of_exported(dir.path(), &[]);
+    let on_gpus = losses_of_exported(dir.path(), &[EMULATED]);
+    assert_eq!((on_cpu.len(), on_gpus.len()), (8, 8));
+    assert!(
+        on_cpu[0] != on_cpu[2] && on_cpu[0] != on_cpu[1],
+        "{on_cpu:?}"
+    );
+    for (a, b) in on_gpus.iter().zip(&on_cpu) {
+        assert!((a - b).abs() <= 1e-4 * b.abs(), "{on_gpus:?} {on_cpu:?}");
+    }
+
+    // The program, with its queues: the same weights after some steps.
+    let train = |environment: &[(&str, &str)]| {
+        let options = [&common[..], &["--max-steps=2", "--log-device-placement"]].concat();
+        let ended = start_with(dir.path(), program, &options, environment).wait();
+        ended.ok();
+        (saved(dir.path(), 2, |_| true), ended.err)
+    };
+    let (on_cpu, _) = train(&[]);
+    let (on_gpus, placed) = train(&[EMULATED]);
+    for i in 0..2 {
+        let line = format!(
+            "tower_{i}/conv1/Conv2D: (Conv2D): /job:localhost/replica:0/task:0/device:GPU:{i}"
+        );
+        assert!(placed.contains(&line), "{placed}");
+    }
+    for ((name, a), (_, b)) in on_gpus.iter().zip(&on_cpu) {
+        let (Ok(a), Ok(b)) = (a.data::<f32>(), b.data::<f32>()) else {
+            continue;
+        };
+        let greatest = b.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        let off = a
+            .iter()
+            .zip(b)
+            .fold(0.0f32, |m, (x, y)| m.max((x - y).abs()));
+        assert!(off <= 1e-4 * greatest, "{name}: {off} of {greatest}");
     }
 }

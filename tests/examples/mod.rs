@@ -49,9 +49,15 @@ struct Ended {
 
 /// Starts an example in a folder; what it prints goes to files beside that folder's own.
 fn start(dir: &Path, name: &str, args: &[&str]) -> Running {
+    start_with(dir, name, args, &[])
+}
+
+/// As [`start`], with environment variables.
+fn start_with(dir: &Path, name: &str, args: &[&str], environment: &[(&str, &str)]) -> Running {
     let (out, err) = (dir.join("stdout.txt"), dir.join("stderr.txt"));
     let child = Command::new(program(name))
         .args(args)
+        .envs(environment.iter().copied())
         .current_dir(dir)
         .stdout(File::create(&out).unwrap())
         .stderr(File::create(&err).unwrap())
