@@ -1,6 +1,6 @@
 // What every source of kernels begins with. NVRTC compiles it without any header of the toolkit, and the
 // emulator as plain C++17 behind its own definitions of threadIdx, __global__ and so on.
-#ifndef __CUDACC__
+#if !defined(__CUDACC__) && !defined(TENSORLOOM_EMULATOR)
 #include <cmath>
 #include <cstring>
 #endif
@@ -27,7 +27,7 @@ __device__ __forceinline__ u32 bits_of(f32 v) {
     return __float_as_uint(v);
 #else
     u32 b;
-    std::memcpy(&b, &v, 4);
+    __builtin_memcpy(&b, &v, 4);
     return b;
 #endif
 }
@@ -37,7 +37,7 @@ __device__ __forceinline__ f32 float_of(u32 b) {
     return __uint_as_float(b);
 #else
     f32 v;
-    std::memcpy(&v, &b, 4);
+    __builtin_memcpy(&v, &b, 4);
     return v;
 #endif
 }
