@@ -52,9 +52,8 @@ impl Default for EmulatorOptions {
 /// ```
 /// use tensorloom::device::cuda::Driver;
 /// use tensorloom::device::cuda::emulator::{Emulator, EmulatorOptions};
-/// let driver = Emulator::new(EmulatorOptions { devices: 2, ..Default::default() })?;
+/// let driver = Emulator::new(EmulatorOptions { devices: 2, ..Default::default() }).unwrap();
 /// assert_eq!(driver.devices().len(), 2);
-/// # tensorloom::Result::Ok(())
 /// ```
 pub struct Emulator {
     options: EmulatorOptions,
