@@ -67,7 +67,7 @@ fn difference(want: &Tensor, got: &Tensor) -> Option<String> {
         .fold(1.0f64, |a, v| a.max(v.abs()));
     let bound = allowed(want.dtype());
     let wrong = w.iter().zip(&g).position(|(w, g)| {
-        let close = (w - g).abs() <= bound * w.abs().max(1e-2 * scale);
+        let close = (w - g).abs() <= bound * w.abs().max(1e-3 * scale);
         !(w == g || w.is_nan() && g.is_nan() || close)
     })?;
     Some(format!("[{wrong}]: {} for {}", g[wrong], w[wrong]))
