@@ -94,7 +94,7 @@ impl AsyncKernel for Receive {
 /// Ends a call with a tensor in a GPU's memory, or in the host's. Copies to a GPU are only queued, since kernels wait
 /// for them there; one to the host ends the call when it is done.
 fn bring(tensor: Tensor, to: Option<&Arc<Gpu>>, call: AsyncCall) {
-    let from = Gpu::of(&tensor);
+    let from = tensor.gpu().cloned();
     match (from, to) {
         (None, Some(gpu)) if tensor.dtype().is_pod() => {
             call.finish(gpu.upload(&tensor).map(|t| vec![t.into()]));

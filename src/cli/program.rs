@@ -186,8 +186,8 @@ impl ProgramArgs {
             match kind.to_ascii_uppercase().as_str() {
                 "CPU" if n > 0 => options.cpu_devices = usize::from(n),
                 "CPU" => return Err(usage("at least one CPU device is needed")),
-                // No more than that are there; zero is what TensorFlow programs say to keep off them.
-                "GPU" => {}
+                // At most so many; zero is what TensorFlow programs say to keep off them.
+                "GPU" => options.gpu_devices = usize::from(n),
                 _ => return Err(usage("the kinds are CPU and GPU")),
             }
         }

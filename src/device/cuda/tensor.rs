@@ -47,13 +47,6 @@ impl Tensor {
     }
 }
 
-impl Gpu {
-    /// The GPU in whose memory a tensor lies.
-    pub fn of(tensor: &Tensor) -> Option<Arc<Gpu>> {
-        tensor.gpu().cloned()
-    }
-}
-
 /// A block that is large enough for a tensor.
 pub(super) fn block_for(
     gpu: &Arc<Gpu>,
