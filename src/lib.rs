@@ -34,7 +34,7 @@ pub use ops::control::{Iterations, LoopVars, WhileOptions};
 pub use ops::math::{KeepDims, Running};
 pub use ops::state::{Initializer, Variable, VariableOptions, init};
 pub use registry::{OpEntry, Registry};
-pub use runtime::{Callable, RunOptions, Session, SessionOptions};
+pub use runtime::{Callable, DeviceAttributes, RunOptions, Session, SessionOptions};
 pub use shape::{PartialShape, Shape};
 pub use tensor::{Bytes, ResourceHandle, Tensor};
 

@@ -2,7 +2,7 @@
 
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::kernel::{AnyKernel, AsyncCall, Env, KernelInit, OpContext, Value};
+use crate::kernel::{AnyKernel, AsyncCall, Env, KernelInit, OpContext, Value, handle_of};
 use crate::op::ShapeCtx;
 use crate::resource::{Resource, Variable, resource_name};
 use crate::shape::{PartialShape, Shape};
@@ -74,17 +74,7 @@ fn find<R: Resource>(handle: &Tensor, env: &Env) -> Result<Arc<R>> {
         let text = |b: &Bytes| String::from_utf8_lossy(b).into_owned();
         return env.resources.get(&text(container), &text(name));
     }
-    let handle = handle
-        .handles()?
-        .first()
-        .ok_or_else(|| Error::invalid_argument("Empty resource handle"))?;
-    if handle.device != env.device {
-        return Err(Error::invalid_argument(format!(
-            "Trying to access resource {} located in device {} from device {}",
-            handle.name, handle.device, env.device
-        )));
-    }
-    env.resources.lookup(handle)
+    env.lookup(handle_of(handle)?)
 }
 
 /// The resource behind an input of an asynchronous call.

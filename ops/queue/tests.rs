@@ -436,7 +436,7 @@ fn bad_inputs() {
             let h = g.placeholder("h", DType::Resource, ());
             let s = session(g);
             s.run(
-                [(h, handle(&s.devices()[0], "gone"))],
+                [(h, handle(&s.devices()[0].name, "gone"))],
                 [dequeue(h, DType::I32)],
                 (),
             )

@@ -48,10 +48,7 @@ pub(crate) static VAR_IS_INITIALIZED_OP: OpEntry = OpEntry {
 
 fn by_handle(ctx: &mut OpContext<'_>) -> Result<()> {
     let handle = ctx.handle(0)?;
-    let found = ctx
-        .env
-        .resources
-        .get::<Variable>(&handle.container, &handle.name);
+    let found = ctx.env.lookup::<Variable>(handle);
     let known = found.is_ok_and(|v| v.is_initialized());
     ctx.set(0, Tensor::from(known))
 }

@@ -374,7 +374,7 @@ fn own_group(full: &str) -> AttrValue {
 fn initializer_scope<'g>(s: Scope<'g>, full: &str) -> Scope<'g> {
     s.scope("Initializer").derive(|d| {
         if d.colocate.is_empty() {
-            d.device.clear();
+            d.clear_device();
             d.colocate = vec![format!("loc:@{full}")];
         }
     })

@@ -304,3 +304,53 @@ fn one_name_is_one_type() {
     let e = b.run("VariableV2", vec![], &attrs(DType::I32)).err();
     assert_eq!(e.unwrap().code(), Code::InvalidArgument);
 }
+
+/// Row 163 of the table of bad inputs.
+#[test]
+fn handles_of_other_devices_are_refused() {
+    let b = Bench::new(1);
+    b.variable("w", DType::F32, Some([1.0f32].into()));
+    let forged = |kind: &str| {
+        let handle = ResourceHandle {
+            device: "/job:localhost/replica:0/task:0/device:CPU:1".into(),
+            container: "localhost".into(),
+            name: "w".into(),
+            kind: kind.into(),
+        };
+        t(Tensor::from_handles(Shape::scalar(), vec![handle]).unwrap())
+    };
+    let var = || forged(Variable::KIND);
+    let f32_attr = ("dtype", AttrValue::from(DType::F32));
+    let (fails, argument) = (Code::FailedPrecondition, Code::InvalidArgument);
+    let (index, row, one) = (t([0i32]), t([1.0f32]), t(1.0f32));
+    let rows = [
+        ("ReadVariableOp", vec![var()], fails),
+        ("VariableShape", vec![var()], fails),
+        ("DisableCopyOnRead", vec![var()], fails),
+        ("AssignVariableOp", vec![var(), row.clone()], argument),
+        ("AssignAddVariableOp", vec![var(), row.clone()], fails),
+        ("ResourceGather", vec![var(), index.clone()], fails),
+        ("ResourceScatterAdd", vec![var(), index, row], fails),
+        (
+            "ResourceApplyGradientDescent",
+            vec![var(), one.clone(), one],
+            fails,
+        ),
+        ("DestroyResourceOp", vec![var()], argument),
+        ("StackCloseV2", vec![forged("Stack")], argument),
+        ("TensorArrayCloseV3", vec![forged("TensorArray")], argument),
+    ];
+    for (op, inputs, code) in rows {
+        let attrs: &[_] = match op {
+            "ReadVariableOp" | "ResourceGather" => std::slice::from_ref(&f32_attr),
+            _ => &[],
+        };
+        let e = b.run(op, inputs, attrs).err().expect(op);
+        assert_eq!(e.code(), code, "{op}: {e}");
+        let told = "Trying to access resource w located in device /job:localhost/replica:0/task:0/device:CPU:1 from device /job:localhost/replica:0/task:0/device:CPU:0";
+        assert!(e.message().contains(told), "{op}: {e}");
+    }
+    let known = b.run("VarIsInitializedOp", vec![var()], &[]).unwrap();
+    assert!(!tensor(&known[0]).to_scalar::<bool>().unwrap());
+    assert!(b.variable("w", DType::F32, None).is_initialized());
+}

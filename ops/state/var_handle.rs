@@ -106,6 +106,7 @@ fn new_assign(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let validate = init.attrs.bool("validate_shape")?;
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let h = ctx.handle(0)?;
+        ctx.env.admit(h)?;
         if h.kind != Variable::KIND {
             return Err(Error::invalid_argument(format!(
                 "Trying to access resource using the wrong type. Expected {} got {}",
@@ -186,7 +187,9 @@ pub(crate) static DESTROY_RESOURCE_OP: OpEntry = OpEntry {
     kernels: &[KernelDef::cpu(&[], |init| {
         let lenient = init.attrs.bool("ignore_lookup_error")?;
         Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
-            match ctx.env.resources.remove_handle(ctx.handle(0)?) {
+            let handle = ctx.handle(0)?;
+            ctx.env.admit(handle)?;
+            match ctx.env.resources.remove_handle(handle) {
                 Err(e) if lenient && e.code() == Code::NotFound => Ok(()),
                 outcome => outcome,
             }

@@ -278,7 +278,7 @@ impl<'g> Operand<'g> for Variable<'g> {
         let at = scope.derive(|d| {
             d.op_name = None;
             d.colocate.clear();
-            d.device.clear();
+            d.clear_device();
         });
         self.in_scope(at).read_here().in_scope(scope.unnamed())
     }

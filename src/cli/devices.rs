@@ -2,7 +2,7 @@
 
 use super::lenient::COMPILED_AWAY;
 use super::output::{Done, Out};
-use crate::device::cpu::{SimdLevel, ThreadPool};
+use crate::device::cpu::{SimdLevel, ThreadPool, host_memory};
 use crate::device::cuda::{Gpu, discover};
 use crate::kernel::DeviceType;
 use crate::registry::Registry;
@@ -60,7 +60,7 @@ impl Args {
             kind: DeviceType::Cpu.name(),
             model: line_of("/proc/cpuinfo", "model name"),
             threads: Some(ThreadPool::new(0).threads()),
-            memory_bytes: memory(),
+            memory_bytes: Some(host_memory()).filter(|m| *m > 0),
             vectors: Some(match SimdLevel::detect() {
                 SimdLevel::Avx512 => "AVX-512",
                 SimdLevel::Avx2 => "AVX2 and FMA",
@@ -140,10 +140,4 @@ fn line_of(path: &str, key: &str) -> Option<String> {
         let (k, v) = l.split_once(':')?;
         (k.trim() == key).then(|| v.trim().to_string())
     })
-}
-
-fn memory() -> Option<u64> {
-    let text = line_of("/proc/meminfo", "MemTotal")?;
-    let kib: u64 = text.split_whitespace().next()?.parse().ok()?;
-    kib.checked_mul(1024)
 }

@@ -2,7 +2,7 @@
 
 use super::context::{At, admit};
 use super::names::is_valid_node_name;
-use super::{Endpoint, Node, NodeId, NodeRef, Operand, Output, Scope, State};
+use super::{Endpoint, Node, NodeId, NodeRef, Operand, Output, Scope, State, device_function};
 use crate::def::{AttrValue, TypeRef};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -250,7 +250,7 @@ impl<'g> OpBuilder<'g> {
         let mut state = graph.state();
         let (shapes, handles) =
             infer_shapes(&state, &schema, &attrs, &inputs, signature.outputs.len())?;
-        let (mut groups, mut device) = (data.colocate, data.device);
+        let (mut groups, mut device) = (data.colocate.clone(), data.device.clone());
         for (e, _) in inputs
             .iter()
             .zip(&signature.inputs)
@@ -267,7 +267,8 @@ impl<'g> OpBuilder<'g> {
             }
             device = n.device.clone();
         }
-        if !groups.is_empty() {
+        let alone = groups.is_empty();
+        if !alone {
             groups.sort();
             groups.dedup();
             let groups: Vec<Vec<u8>> = groups.into_iter().map(String::into_bytes).collect();
@@ -290,13 +291,17 @@ impl<'g> OpBuilder<'g> {
             handles,
             location: Some(self.location),
             context,
-            after: data.controls,
+            after: data.controls.clone(),
         });
         if let Some(context) = context {
             let outputs = state.node(id).map_or(0, |n| n.outputs.len());
             for port in 0..outputs as u32 {
                 state.know(context, Endpoint { node: id, port });
             }
+        }
+        drop(state);
+        if alone {
+            device_function::place(graph, &data, &[id])?;
         }
         Ok(id)
     }

@@ -5,6 +5,7 @@ mod census;
 mod collections;
 mod constant;
 pub(crate) mod context;
+mod device_function;
 mod export;
 mod handles;
 mod import;

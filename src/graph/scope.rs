@@ -1,6 +1,7 @@
 //! Scopes: cheap views of a graph that say how new nodes are named, placed, ordered and colocated.
 
 use super::context::ContextId;
+use super::device_function::DeviceFunctions;
 use super::names::is_valid_scope_name;
 use super::{Graph, NodeId, NodeRef, OpBuilder, Output};
 use crate::def::AttrValue;
@@ -39,6 +40,8 @@ pub(crate) struct ScopeData {
     pub(crate) variables: String,
     pub(crate) reuse: Reuse,
     pub(crate) device: String,
+    /// Who places nodes; `device` is asked for inside the last of them.
+    pub(crate) device_functions: DeviceFunctions,
     /// The devices among which new variables are shared out; none: they stand where other nodes do.
     pub(crate) variable_devices: Vec<String>,
     pub(crate) controls: Vec<NodeId>,
@@ -170,7 +173,7 @@ impl<'g> Scope<'g> {
             })
         };
         if device.is_empty() {
-            return set(String::new());
+            return self.derive(ScopeData::clear_device);
         }
         let merged = crate::device::DeviceSpec::parse_request(device).and_then(|inner| {
             Ok(inner.over(&crate::device::DeviceSpec::parse(&self.data().device)?))
@@ -218,8 +221,8 @@ impl<'g> Scope<'g> {
         let Some(n) = node.node() else { return self };
         let groups = colocation_groups(&n);
         self.derive(|d| {
+            d.clear_device();
             d.device = n.device.clone();
-            d.variable_devices.clear();
             d.colocate = groups;
         })
     }

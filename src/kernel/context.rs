@@ -1,6 +1,6 @@
 //! What a kernel sees of its node, its step and its device, and how it takes inputs and gives outputs.
 
-use super::{Cancellation, FrameIter, Rendezvous};
+use super::{Cancellation, DeviceType, FrameIter, Rendezvous};
 use crate::device::cpu::ThreadPool;
 use crate::device::cuda::Gpu;
 use crate::dtype::{DType, Element};
@@ -48,6 +48,48 @@ pub struct Env {
     pub device: String,
     /// The GPU, when the device is one.
     pub gpu: Option<Arc<Gpu>>,
+}
+
+impl Env {
+    /// What kind of device it is.
+    pub fn device_type(&self) -> DeviceType {
+        match self.gpu {
+            Some(_) => DeviceType::Gpu,
+            None => DeviceType::Cpu,
+        }
+    }
+
+    /// The resource behind a handle.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the handle is for another device or another kind; `NotFound` when there is no such resource.
+    pub fn lookup<R: Resource>(&self, handle: &ResourceHandle) -> Result<Arc<R>> {
+        self.admit(handle)?;
+        self.resources.lookup(handle)
+    }
+
+    /// Refuses a handle whose resource is another device's: here another one may have its name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with both devices.
+    pub fn admit(&self, handle: &ResourceHandle) -> Result<()> {
+        match handle.device == self.device {
+            true => Ok(()),
+            false => Err(Error::invalid_argument(format!(
+                "Trying to access resource {} located in device {} from device {}",
+                handle.name, handle.device, self.device
+            ))),
+        }
+    }
+}
+
+/// The handle that a tensor holds.
+///
+/// # Errors
+/// `InvalidArgument` when it holds none.
+pub fn handle_of(t: &Tensor) -> Result<&ResourceHandle> {
+    let first = t.handles()?.first();
+    first.ok_or_else(|| Error::invalid_argument("Empty resource handle"))
 }
 
 /// One run of a graph.
@@ -259,7 +301,7 @@ impl<'a> OpContext<'a> {
             Some(Some(Value::Ref(v))) => Ok(v.clone()),
             Some(Some(Value::Tensor(t))) if t.dtype() == DType::Resource => {
                 let handle = self.handle(i)?;
-                self.env.resources.lookup::<Variable>(handle).map_err(|e| {
+                self.env.lookup::<Variable>(handle).map_err(|e| {
                     Error::failed_precondition(format!(
                         "Could not find variable {}. This could mean that the variable has been deleted. In TF1, it can also mean the variable is uninitialized. Debug info: container={}, status error message={}",
                         handle.name, handle.container, e.message()
@@ -276,17 +318,14 @@ impl<'a> OpContext<'a> {
     /// # Errors
     /// `InvalidArgument` when it holds none.
     pub fn handle(&self, i: usize) -> Result<&ResourceHandle> {
-        self.input(i)?
-            .handles()?
-            .first()
-            .ok_or_else(|| Error::invalid_argument("Empty resource handle"))
+        handle_of(self.input(i)?)
     }
     /// The resource behind an input.
     ///
     /// # Errors
-    /// `NotFound` when it does not exist or is of another kind.
+    /// As [`Env::lookup`].
     pub fn resource<R: Resource>(&self, i: usize) -> Result<Arc<R>> {
-        self.env.resources.lookup(self.handle(i)?)
+        self.env.lookup(self.handle(i)?)
     }
     /// Makes a resource that ends with the step, under a unique name that begins with `name`; gives its handle.
     ///
@@ -313,9 +352,11 @@ impl<'a> OpContext<'a> {
     /// The resource of this step behind an input.
     ///
     /// # Errors
-    /// `NotFound` when it does not exist or is of another kind.
+    /// As [`Env::lookup`].
     pub fn step_resource<R: Resource>(&self, i: usize) -> Result<Arc<R>> {
-        self.step.resources.lookup(self.handle(i)?)
+        let handle = self.handle(i)?;
+        self.env.admit(handle)?;
+        self.step.resources.lookup(handle)
     }
 }
 
@@ -374,14 +415,9 @@ impl AsyncCall {
     /// The resource behind an input.
     ///
     /// # Errors
-    /// `NotFound` when it does not exist or is of another kind.
+    /// As [`Env::lookup`].
     pub fn resource<R: Resource>(&self, i: usize) -> Result<Arc<R>> {
-        let handle = self
-            .input(i)?
-            .handles()?
-            .first()
-            .ok_or_else(|| Error::invalid_argument("Empty resource handle"))?;
-        self.env.resources.lookup(handle)
+        self.env.lookup(handle_of(self.input(i)?)?)
     }
 }
 

@@ -5,7 +5,7 @@ mod context;
 mod rendezvous;
 
 pub use cancel::{Cancellation, Registration};
-pub use context::{AsyncCall, Env, NodeInfo, OpContext, Step, Value};
+pub use context::{AsyncCall, Env, NodeInfo, OpContext, Step, Value, handle_of};
 pub use rendezvous::{Channel, FrameIter, Received, Rendezvous};
 
 use crate::def::TypeRef;

@@ -22,6 +22,7 @@ mod targets;
 mod trace;
 
 pub use chrome_trace::ChromeTrace;
+pub use devices::DeviceAttributes;
 pub use kernels::find_kernel;
 pub use prune::RunSignature;
 pub use run_metadata::{DeviceMemory, RunMetadata};

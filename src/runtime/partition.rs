@@ -231,7 +231,7 @@ impl Partitioner<'_> {
                 ("send_device", device(there.device)?),
                 (
                     "send_device_incarnation",
-                    AttrValue::Int(self.devices.incarnation(there.device)),
+                    AttrValue::Int(self.devices.incarnation(there.device) as i64),
                 ),
                 ("recv_device", device(here.device)?),
                 ("client_terminated", AttrValue::Bool(false)),

@@ -1,6 +1,6 @@
 //! The plan of a run: kernels, edges and counts in flat arrays, made once for each signature.
 
-use super::devices::{DeviceSet, device_type};
+use super::devices::DeviceSet;
 use super::find_kernel;
 use super::functions::{Calls, expand};
 use super::loops::{assign_frames, check_cycles};
@@ -251,7 +251,7 @@ fn plan_node(
             let kernel = match cached {
                 Some(k) => k,
                 None => {
-                    let def = find_kernel(registry, &n.op.name, device_type(&env), &n.attrs)?;
+                    let def = find_kernel(registry, &n.op.name, env.device_type(), &n.attrs)?;
                     let init = KernelInit {
                         node: &info,
                         attrs: &n.attrs,

@@ -1,6 +1,6 @@
 //! Sessions: a graph with its variables, queues and compiled runs.
 
-use super::devices::DeviceSet;
+use super::devices::{DeviceAttributes, DeviceSet};
 use super::executor::{Caller, Run, Waiting};
 use super::functions::Calls;
 use super::plan::{Executable, KernelCache, compile};
@@ -143,13 +143,23 @@ impl Session {
     pub fn threads(&self) -> usize {
         self.0.pool.threads()
     }
-    /// The full names of the devices.
-    pub fn devices(&self) -> Vec<String> {
-        self.0.devices.names()
+    /// The devices: first those of CPUs, then the GPUs.
+    ///
+    /// ```
+    /// use tensorloom::{Graph, Session, SessionOptions};
+    /// let options = SessionOptions { cpu_devices: 2, gpu_devices: 0, ..SessionOptions::default() };
+    /// let session = Session::with_options(&Graph::new(), &options)?;
+    /// let names: Vec<&str> = session.devices().iter().map(|d| d.name.as_str()).collect();
+    /// let task = "/job:localhost/replica:0/task:0";
+    /// assert_eq!(names, [format!("{task}/device:CPU:0"), format!("{task}/device:CPU:1")]);
+    /// # Ok::<(), tensorloom::Error>(())
+    /// ```
+    pub fn devices(&self) -> &[DeviceAttributes] {
+        self.0.devices.attributes()
     }
-    /// The variables, queues and readers of the first device.
-    pub fn resources(&self) -> &Arc<Resources> {
-        &self.0.devices.client().resources
+    /// The variables, queues and readers of each device, in the order of [`Session::devices`].
+    pub fn resources(&self) -> impl Iterator<Item = &Arc<Resources>> {
+        self.0.devices.envs().map(|e| &e.resources)
     }
 
     /// Runs what is needed for the fetches and targets, and gives the fetched values in their order.
@@ -313,9 +323,8 @@ impl Session {
 
 impl Waiting for Session {
     fn for_what(&self) -> String {
-        let queues = self.resources().all::<Queue>();
+        let queues = self.resources().flat_map(|r| r.all::<Queue>());
         let waiting: Vec<String> = queues
-            .iter()
             .filter_map(|(_, _, q)| q.describe_waiting())
             .collect();
         match waiting.is_empty() {
@@ -413,5 +422,47 @@ mod tests {
         assert!(session.run((), ["nope:0"], ()).is_err());
         session.close();
         assert!(callable.call([Tensor::from([1.0f32])]).is_err());
+    }
+    #[test]
+    fn every_session_has_devices_of_its_own() {
+        let g = Graph::new();
+        let options = SessionOptions {
+            cpu_devices: 2,
+            gpu_devices: 0,
+            ..Default::default()
+        };
+        let session = || Session::with_options(&g, &options).unwrap();
+        let (a, b) = (session(), session());
+        let both = a.devices().iter().chain(b.devices());
+        let numbers: std::collections::HashSet<u64> = both.clone().map(|d| d.incarnation).collect();
+        assert_eq!(numbers.len(), 4);
+        for d in both {
+            assert_eq!(d.device_type, crate::kernel::DeviceType::Cpu);
+            assert!(d.memory_limit > 1 << 20, "{d:?}");
+        }
+    }
+
+    #[test]
+    fn waits_for_queues_of_any_device_are_told() {
+        let g = Graph::new();
+        let options = crate::ops::queue::QueueOptions {
+            dtypes: vec![DType::I32],
+            ..Default::default()
+        };
+        let queue = g.device("/cpu:1").named("far").fifo_queue(&options);
+        let got = queue.dequeue()[0].name();
+        let two = SessionOptions {
+            cpu_devices: 2,
+            ..Default::default()
+        };
+        let session = Session::with_options(&g, &two).unwrap();
+        let soon = RunOptions {
+            timeout: Some(Duration::from_millis(30)),
+            ..Default::default()
+        };
+        let e = session.run_with((), [got.as_str()], (), &soon).unwrap_err();
+        assert_eq!(e.code(), crate::error::Code::DeadlineExceeded);
+        let told = "_far' (0 elements; waiting: 1 to dequeue, 0 to enqueue)";
+        assert!(e.message().contains(told), "{e}");
     }
 }

@@ -310,11 +310,8 @@ mod tests {
         let metadata = std::thread::scope(|s| {
             let waits = s.spawn(|| session.run_with((), [got.as_str()], (), &options));
             let waiting = || {
-                session
-                    .resources()
-                    .all::<Queue>()
-                    .iter()
-                    .any(|q| q.2.waiting().1 > 0)
+                let mut queues = session.resources().flat_map(|r| r.all::<Queue>());
+                queues.any(|q| q.2.waiting().1 > 0)
             };
             while !waiting() {
                 std::thread::yield_now();

@@ -5,13 +5,14 @@ mod node;
 mod plan;
 
 use super::names::{is_valid_node_name, is_valid_scope_name};
-use super::{Edge, Endpoint, Graph, Node, NodeId, NodeRef, Output, Scope, State};
+use super::{Edge, Endpoint, Graph, Node, NodeId, NodeRef, Output, Scope, State, device_function};
 use crate::def::{GraphDef, TypeRef};
 use crate::device::DeviceSpec;
 use crate::error::{Error, Result};
 use crate::proto;
 use plan::Plan;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How to import. The default adds all nodes under their own names.
@@ -167,9 +168,6 @@ impl<'g> Scope<'g> {
                 return Err(e);
             }
         };
-        if !options.partial {
-            place_colocated(s, base);
-        }
         add_back_edges(s, base);
         for n in s.nodes.node_weights().skip(base) {
             s.names.reserve(&n.name);
@@ -179,7 +177,19 @@ impl<'g> Scope<'g> {
         s.versions.bad_consumers.sort_unstable();
         s.versions.bad_consumers.dedup();
         s.set_library(library);
+        let made = base..s.nodes.node_count();
+        let alone = |id: &NodeId| {
+            let node = s.node(*id);
+            node.is_some_and(|n| colocated_with(n).next().is_none())
+        };
+        let alone: Vec<NodeId> = made.clone().map(NodeId::new).filter(alone).collect();
         drop(guard);
+        if let Err(e) = device_function::place(self.graph(), &scope, &alone) {
+            self.graph().fail(e);
+        }
+        if !options.partial {
+            place_colocated(&mut self.graph().state(), made);
+        }
         let elements = wanted.into_iter().map(|w| match w {
             node::Wanted::Node(id) => ImportedElement::Node(NodeRef::new(self, id)),
             node::Wanted::Output(e) => ImportedElement::Output(self.output_at(e)),
@@ -317,8 +327,8 @@ pub(super) fn tensor_name(text: &str) -> Result<(&str, usize)> {
 }
 
 /// Gives each new node that is colocated with others the device of the first of them that has one.
-fn place_colocated(s: &mut State, base: usize) {
-    for id in base..s.nodes.node_count() {
+fn place_colocated(s: &mut State, made: Range<usize>) {
+    for id in made {
         let Some(n) = s.node(NodeId::new(id)) else {
             continue;
         };
