@@ -275,6 +275,46 @@ fn nodes_run_on_the_devices_that_there_are() {
     );
 }
 
+/// With two emulated GPUs, of which `--device-count` leaves so many.
+#[test]
+fn the_gpus_of_a_run_can_be_limited() {
+    let dir = TempDir::new("cli-gpus");
+    let dir = dir.path();
+    let g = Graph::new();
+    g.device("/gpu:1").named("x").constant([3.0f32, 4.0]);
+    g.export().unwrap().write(dir.join("g.pbtxt")).unwrap();
+    let run = |count: &[&str]| {
+        let args = [&["run", "g.pbtxt", "--fetch", "x"], count].concat();
+        let mut command = super::command(dir, &args);
+        let done = command.env("TENSORLOOM_EMULATE_GPUS", "2").output();
+        let done = done.unwrap();
+        let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+        (
+            done.status.success(),
+            text(&done.stdout),
+            text(&done.stderr),
+        )
+    };
+    for count in [
+        &[][..],
+        &["--device-count", "gpu=2"],
+        &["--device-count", "GPU=7"],
+    ] {
+        let (ok, out, err) = run(count);
+        assert!(ok && out.ends_with("[2]  3 4\n"), "{count:?}: {out}{err}");
+    }
+    for (left, has_gpu) in [("GPU=1", true), ("GPU=0", false)] {
+        let (ok, _, err) = run(&["--device-count", left]);
+        assert!(!ok && err.contains("but available devices are ["), "{err}");
+        assert_eq!(err.contains("device:GPU:0"), has_gpu, "{err}");
+        assert!(
+            !err.contains(", /job:localhost/replica:0/task:0/device:GPU:1"),
+            "{err}"
+        );
+        assert_eq!(err.contains("but there is none"), !has_gpu, "{err}");
+    }
+}
+
 #[test]
 fn a_seed_makes_random_nodes_repeat() {
     let dir = TempDir::new("cli-seed");
