@@ -26,6 +26,7 @@ fn infer(ctx: &mut ShapeCtx<'_>) -> crate::Result<()> {
         let shape = ctx.input(i);
         ctx.set(i, shape);
     }
+    ctx.output_handles = ctx.handles.to_vec();
     Ok(())
 }
 

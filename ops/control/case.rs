@@ -1,6 +1,6 @@
 //! Case, StatelessCase: one of several functions called, the last one when the index fits none.
 
-use super::forward;
+use super::{forward, inline};
 use crate::grad::Grad;
 use crate::op::{Flags, OpDef};
 use crate::registry::OpEntry;
@@ -12,7 +12,7 @@ pub(crate) static CASE: OpEntry = OpEntry {
         flags: Flags::STATEFUL,
         infer: forward::output_shapes,
     },
-    grad: Grad::Missing,
+    grad: Grad::Inline(inline::inline),
     kernels: &[],
 };
 
@@ -23,6 +23,6 @@ pub(crate) static STATELESS_CASE: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer: forward::output_shapes,
     },
-    grad: Grad::Missing,
+    grad: Grad::Inline(inline::inline),
     kernels: &[],
 };

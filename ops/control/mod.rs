@@ -10,6 +10,7 @@ mod enter;
 mod exit;
 mod forward;
 mod if_op;
+mod inline;
 mod loop_cond;
 mod merge;
 mod next_iteration;

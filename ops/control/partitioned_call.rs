@@ -1,5 +1,6 @@
 //! PartitionedCall, StatefulPartitionedCall: a function called. The session compiles the call away.
 
+use super::inline;
 use crate::grad::Grad;
 use crate::op::{Flags, OpDef, infer};
 use crate::registry::OpEntry;
@@ -11,7 +12,7 @@ pub(crate) static PARTITIONED_CALL: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer: infer::unknown,
     },
-    grad: Grad::Missing,
+    grad: Grad::Inline(inline::inline),
     kernels: &[],
 };
 
@@ -22,6 +23,6 @@ pub(crate) static STATEFUL_PARTITIONED_CALL: OpEntry = OpEntry {
         flags: Flags::STATEFUL,
         infer: infer::unknown,
     },
-    grad: Grad::Missing,
+    grad: Grad::Inline(inline::inline),
     kernels: &[],
 };

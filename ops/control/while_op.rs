@@ -1,6 +1,6 @@
 //! While, StatelessWhile: a function called as long as another one says so. The session compiles them to a loop.
 
-use super::forward;
+use super::{forward, inline};
 use crate::grad::Grad;
 use crate::op::{Flags, OpDef};
 use crate::registry::OpEntry;
@@ -12,7 +12,7 @@ pub(crate) static WHILE: OpEntry = OpEntry {
         flags: Flags::STATEFUL,
         infer: forward::output_shapes,
     },
-    grad: Grad::Missing,
+    grad: Grad::Inline(inline::inline),
     kernels: &[],
 };
 
@@ -23,6 +23,6 @@ pub(crate) static STATELESS_WHILE: OpEntry = OpEntry {
         flags: Flags::PURE,
         infer: forward::output_shapes,
     },
-    grad: Grad::Missing,
+    grad: Grad::Inline(inline::inline),
     kernels: &[],
 };

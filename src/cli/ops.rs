@@ -125,7 +125,7 @@ fn fact(name: &str, entry: &OpEntry) -> Fact {
         aggregate,
         allows_uninitialized_input,
         gradient: match entry.grad {
-            Grad::Fn(_) => "yes",
+            Grad::Fn(_) | Grad::Inline(_) => "yes",
             Grad::NotDifferentiable => "not differentiable",
             Grad::Missing => "missing",
         },

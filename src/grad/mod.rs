@@ -1,5 +1,6 @@
 //! Symbolic gradients: the walk from the ys back to the xs, as TensorFlow's `gradients()` does it.
 
+mod calls;
 mod control;
 mod loops;
 mod slices;
@@ -44,11 +45,17 @@ pub type InputGradients<'g> = Vec<Option<Gradient<'g>>>;
 /// Builds the gradient nodes of an op.
 pub type GradFn = for<'g> fn(&GradCtx<'g>) -> Result<InputGradients<'g>>;
 
+/// Puts what a call of functions does in its place: see [`Grad::Inline`].
+pub type InlineFn = for<'g> fn(NodeRef<'g>) -> Result<()>;
+
 /// How an op is differentiated. Every op says it; none is forgotten.
 #[derive(Clone, Copy)]
 pub enum Grad {
     /// By this function.
     Fn(GradFn),
+    /// Through the functions that it calls: their nodes are put into the graph, the node then only passes the results on,
+    /// and the gradient is that of those nodes. What the call computes stays the same, and is still computed once.
+    Inline(InlineFn),
     /// Its outputs do not depend smoothly on its inputs: the gradient stops here.
     NotDifferentiable,
     /// It has a gradient that is not implemented: asking for it is an error.

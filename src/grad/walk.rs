@@ -1,5 +1,6 @@
 //! The walk: which ops lie between, in which order their gradients are built, and how gradients add up.
 
+use super::calls::inline_calls;
 use super::loops::{Loops, is_loop_switch};
 use super::{Grad, GradCtx, Gradient, IndexedSlices};
 use crate::error::{Code, Error, Result};
@@ -44,6 +45,7 @@ pub fn gradients<'g>(
             Error::invalid_argument("gradients need at least one y and one x").at_line(location),
         );
     }
+    inline_calls(scope, lookup, ys, xs, location)?;
     let nodes = graph.nodes();
     let caller = scope.unnamed();
     let scope = scope.composite("gradients");
@@ -369,7 +371,7 @@ impl<'g> Walk<'_, 'g> {
         let grad_fn = match lookup(&node.op.name) {
             Some(Grad::Fn(f)) => f,
             Some(Grad::NotDifferentiable) => return Ok(Vec::new()),
-            Some(Grad::Missing) | None => {
+            Some(Grad::Missing | Grad::Inline(_)) | None => {
                 return Err(Error::new(
                     Code::NotFound,
                     format!(

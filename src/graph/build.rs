@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::{Attrs, HandleData, OpSchema, ShapeCtx, infer_attrs, signature};
 use crate::shape::PartialShape;
+use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// Each call of [`input`](OpBuilder::input) or [`list`](OpBuilder::list) gives one argument of the op, in order.
 pub struct OpBuilder<'g> {
     scope: Scope<'g>,
-    op: &'g str,
+    op: Cow<'g, str>,
     name: Option<String>,
     default_name: Option<&'g str>,
     args: Vec<Vec<Output<'g>>>,
@@ -32,7 +33,7 @@ pub struct OpBuilder<'g> {
 impl<'g> OpBuilder<'g> {
     pub(crate) fn new(
         scope: Scope<'g>,
-        op: &'g str,
+        op: Cow<'g, str>,
         location: &'static Location<'static>,
     ) -> OpBuilder<'g> {
         OpBuilder {
@@ -88,7 +89,7 @@ impl<'g> OpBuilder<'g> {
     /// Where the next argument is made: inside a name scope of the node's (unique) name, as TensorFlow does.
     fn operand_scope(&mut self, is_output: bool) -> Scope<'g> {
         let argument = self.args.len();
-        let schema = self.scope.graph().schema(self.op);
+        let schema = self.scope.graph().schema(&self.op);
         let name = schema.and_then(|s| s.inputs.get(argument).map(|a| a.name.clone()));
         if is_output || name.is_none() {
             return self.scope;
@@ -112,7 +113,7 @@ impl<'g> OpBuilder<'g> {
     /// The name that the node asks for.
     fn wanted(&self) -> String {
         let given = self.name.clone().or_else(|| self.scope.data().op_name);
-        given.unwrap_or_else(|| self.default_name.unwrap_or(self.op).to_string())
+        given.unwrap_or_else(|| self.default_name.unwrap_or(&self.op).to_string())
     }
     /// The next argument: a list of tensors.
     pub fn list(mut self, xs: impl IntoIterator<Item = Output<'g>>) -> OpBuilder<'g> {
@@ -158,14 +159,14 @@ impl<'g> OpBuilder<'g> {
         {
             return NodeRef::broken(scope);
         }
-        let (op, location, result) = (self.op, self.location, self.result);
+        let (op, location, result) = (self.op.clone(), self.location, self.result);
         let wanted = self.wanted();
         match self.add(&wanted) {
             // The name was for this node, not for what is built from it.
             Ok(id) => NodeRef::new(result.unwrap_or_else(|| scope.unnamed()), id),
             Err(e) => {
                 let full = format!("{}{wanted}", scope.data().prefix);
-                scope.graph().fail(e.at_node(full, op).at_line(location));
+                scope.graph().fail(e.at_node(full, &*op).at_line(location));
                 NodeRef::broken(scope)
             }
         }
@@ -175,7 +176,7 @@ impl<'g> OpBuilder<'g> {
         let scope = self.scope;
         let graph = scope.graph();
         let data = scope.data();
-        let schema = graph.schema(self.op).ok_or_else(|| {
+        let schema = graph.schema(&self.op).ok_or_else(|| {
             Error::not_found(format!(
                 "Op type not registered '{}'. Make sure the Op and Kernel are registered in the binary running in this process.",
                 self.op
@@ -239,12 +240,12 @@ impl<'g> OpBuilder<'g> {
         let mut context = data.context;
         if let Some(outer) = context {
             // A constant opens no name scope of its own.
-            let prefix = match self.op {
+            let prefix = match &*self.op {
                 "Const" => data.prefix.clone(),
                 _ => format!("{name}/"),
             };
             let at = At::new(scope, prefix, self.location);
-            let admitted = admit(&at, outer, self.op, &mut inputs, &mut controls)?;
+            let admitted = admit(&at, outer, &self.op, &mut inputs, &mut controls)?;
             context = Some(admitted);
         }
         let mut state = graph.state();

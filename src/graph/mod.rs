@@ -7,11 +7,13 @@ mod constant;
 pub(crate) mod context;
 mod device_function;
 mod export;
+mod function_body;
 mod handles;
 mod import;
 mod library;
 mod names;
 mod node;
+mod replace;
 mod scope;
 
 pub use build::OpBuilder;

@@ -7,6 +7,7 @@ use super::{Graph, NodeId, NodeRef, OpBuilder, Output};
 use crate::def::AttrValue;
 use crate::error::Error;
 use crate::tensor::Tensor;
+use std::borrow::Cow;
 use std::panic::Location;
 
 /// How `get_variable` treats variables that exist or do not exist yet.
@@ -235,8 +236,8 @@ impl<'g> Scope<'g> {
 
     /// Begins a node of that op type.
     #[track_caller]
-    pub fn op(self, op: &'g str) -> OpBuilder<'g> {
-        OpBuilder::new(self, op, Location::caller())
+    pub fn op(self, op: impl Into<Cow<'g, str>>) -> OpBuilder<'g> {
+        OpBuilder::new(self, op.into(), Location::caller())
     }
 
     /// Begins the node that has the scope's own name: the result of a composite whose other nodes stand
@@ -244,7 +245,7 @@ impl<'g> Scope<'g> {
     #[track_caller]
     pub fn result_op(self, op: &'g str) -> OpBuilder<'g> {
         let name = format!("{}/", self.name());
-        let builder = OpBuilder::new(self, op, Location::caller()).name(name);
+        let builder = OpBuilder::new(self, op.into(), Location::caller()).name(name);
         builder.result_in(self.result_scope())
     }
     /// Where what is built from the result of a composite stands.

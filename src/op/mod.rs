@@ -114,6 +114,20 @@ pub struct ArgDef {
     pub is_ref: bool,
 }
 
+impl ArgDef {
+    /// How many tensors the argument stands for in a node with these attributes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the attribute that says it is missing.
+    pub fn length(&self, attrs: &Attrs) -> Result<usize> {
+        match (&self.number, &self.ty) {
+            (Some(n), _) => Ok(attrs.int(n)?.max(0) as usize),
+            (None, ArgType::List(name)) => Ok(attrs.dtypes(name)?.len()),
+            _ => Ok(1),
+        }
+    }
+}
+
 /// Where an argument's type comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArgType {

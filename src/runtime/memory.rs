@@ -4,7 +4,7 @@ use super::find_kernel;
 use crate::def::TypeRef;
 use crate::graph::Node;
 use crate::kernel::{DeviceType, Env};
-use crate::op::{ArgDef, ArgType};
+use crate::op::ArgDef;
 use crate::registry::Registry;
 
 /// Whether each input and each output lies in host memory.
@@ -28,11 +28,7 @@ impl Memory {
             return all(true);
         };
         let named = |arg: &ArgDef| {
-            let count = match (&arg.number, &arg.ty) {
-                (Some(n), _) => node.attrs.int(n).map_or(0, |n| n.max(0) as usize),
-                (None, ArgType::List(l)) => node.attrs.dtypes(l).map_or(0, |l| l.len()),
-                (None, _) => 1,
-            };
+            let count = arg.length(&node.attrs).unwrap_or(0);
             std::iter::repeat_n(def.host_memory.contains(&arg.name.as_str()), count)
         };
         let host = |args: &[ArgDef], types: &[TypeRef]| {

@@ -7,6 +7,7 @@
 mod array;
 mod check;
 mod flow;
+mod functions;
 mod lists;
 mod math;
 mod nn;

@@ -1,7 +1,7 @@
 //! Against the real TensorFlow: its recorded answers to single ops, and its recorded sessions.
 
 mod case;
-mod compare;
+pub mod compare;
 mod coverage;
 mod graphs;
 mod images;

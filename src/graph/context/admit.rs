@@ -45,7 +45,7 @@ impl<'g> At<'g> {
         }
     }
     pub(crate) fn op(&self, scope: Scope<'g>, op: &'g str) -> OpBuilder<'g> {
-        OpBuilder::new(scope, op, self.location)
+        OpBuilder::new(scope, op.into(), self.location)
     }
 }
 
