@@ -1,7 +1,7 @@
 //! Launches of the CUDA kernels that move elements: boxes of any steps, fillings, rows by number.
 
 use super::strided::BoxCopy;
-use crate::device::cuda::{Arg, Gpu, Source};
+use crate::device::cuda::{Arg, Gpu, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::ops::math::cuda::{run, words};
@@ -9,9 +9,9 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use std::sync::Arc;
 
-static MOVEMENT: Source = Source {
-    name: "movement",
-    text: include_str!("movement.cu"),
+pub(crate) static MOVEMENT: Source = Source {
+    name: "array/movement",
+    files: &[source_file!("ops/array/movement.cu")],
 };
 
 /// The plain types that lie in device memory; int32 stays on the host, since it counts and indexes.

@@ -14,7 +14,7 @@ pub mod conv_attrs;
 pub mod conv_geometry;
 #[cfg(test)]
 mod conv_tests;
-mod cuda;
+pub(crate) mod cuda;
 mod depthwise_conv2d;
 pub mod direct_conv;
 pub mod direct_conv_grad;

@@ -1,6 +1,6 @@
 //! Variables and what changes them.
 
-mod apply;
+pub(crate) mod apply;
 mod assign;
 mod assign_update;
 mod count_up_to;

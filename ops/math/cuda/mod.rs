@@ -3,7 +3,7 @@
 pub(crate) mod reduction;
 
 use super::selection::Plan;
-use crate::device::cuda::{Arg, Gpu, Source};
+use crate::device::cuda::{Arg, Gpu, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, NewKernel, OpContext};
@@ -45,23 +45,23 @@ pub(crate) const ON_REALS: When = &[("T", REALS)];
 /// int32, whose inputs and outputs stay in host memory also where the node is on a GPU, as in TensorFlow.
 pub(crate) const ON_INT32: When = &[("T", &[DType::I32])];
 
-static ELEMENTWISE: Source = Source {
-    name: "elementwise",
-    text: concat!(
-        include_str!("../scalar.cuh"),
-        include_str!("../elementwise.cu")
-    ),
+pub(crate) static ELEMENTWISE: Source = Source {
+    name: "math/elementwise",
+    files: &[
+        source_file!("ops/math/scalar.cuh"),
+        source_file!("ops/math/elementwise.cu"),
+    ],
 };
-static BROADCAST: Source = Source {
-    name: "broadcast",
-    text: concat!(
-        include_str!("../scalar.cuh"),
-        include_str!("../broadcast.cu")
-    ),
+pub(crate) static BROADCAST: Source = Source {
+    name: "math/broadcast",
+    files: &[
+        source_file!("ops/math/scalar.cuh"),
+        source_file!("ops/math/broadcast.cu"),
+    ],
 };
-static CAST: Source = Source {
-    name: "cast",
-    text: include_str!("../cast.cu"),
+pub(crate) static CAST: Source = Source {
+    name: "math/cast",
+    files: &[source_file!("ops/math/cast.cu")],
 };
 
 /// The name under which `.cu` files know a type: `f32`, `bool`.

@@ -2,7 +2,7 @@
 //! same in every run and on every GPU.
 
 use super::{data_type, function, padded, run, words};
-use crate::device::cuda::{Arg, Grid, Source};
+use crate::device::cuda::{Arg, Grid, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
@@ -10,12 +10,12 @@ use crate::ops::math::reduction::{Geometry, reduced_axes, remaining};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static REDUCTION: Source = Source {
-    name: "reduction",
-    text: concat!(
-        include_str!("../scalar.cuh"),
-        include_str!("../reduction.cu")
-    ),
+pub(crate) static REDUCTION: Source = Source {
+    name: "math/reduction",
+    files: &[
+        source_file!("ops/math/scalar.cuh"),
+        source_file!("ops/math/reduction.cu"),
+    ],
 };
 
 /// Threads of a block.

@@ -1,16 +1,16 @@
 //! BiasAdd and BiasAddGrad on CUDA devices.
 
 use super::{grid, loop_grid, size, slices_of, suffix, sum_slices};
-use crate::device::cuda::Source;
+use crate::device::cuda::{Source, source_file};
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
 use crate::ops::nn::bias_add::{channel_axis, check, format_of};
 use crate::ops::nn::bias_add_grad::channels_of;
 use crate::shape::Shape;
 
-static SOURCE: Source = Source {
+pub(crate) static SOURCE: Source = Source {
     name: "nn/bias",
-    text: include_str!("bias.cu"),
+    files: &[source_file!("ops/nn/cuda/bias.cu")],
 };
 
 /// The kernel of BiasAdd and BiasAddV1.

@@ -15,7 +15,7 @@ use crate::ops::nn::window::DataFormat;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static SOURCES: [Source; 4] = tiled_sources!("nn/conv2d", "conv2d.cuh");
+pub(crate) static SOURCES: [Source; 4] = tiled_sources!("nn/conv2d", "ops/nn/cuda/conv2d.cuh");
 
 /// One dimension: output `g` reads input `g * step + offset + tap * apart`.
 #[repr(C)]

@@ -1,7 +1,7 @@
 //! LRN and LRNGrad on CUDA devices.
 
 use super::{grid, int, long, suffix};
-use crate::device::cuda::{Arg, DevicePtr, Source};
+use crate::device::cuda::{Arg, DevicePtr, Source, source_file};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
@@ -11,9 +11,9 @@ use crate::ops::nn::window::four;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static SOURCE: Source = Source {
+pub(crate) static SOURCE: Source = Source {
     name: "nn/lrn",
-    text: include_str!("lrn.cu"),
+    files: &[source_file!("ops/nn/cuda/lrn.cu")],
 };
 
 /// What the kernels take.

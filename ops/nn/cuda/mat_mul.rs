@@ -9,7 +9,7 @@ use crate::ops::nn::mat_mul::sizes;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static SOURCES: [Source; 4] = tiled_sources!("nn/mat_mul", "mat_mul.cuh");
+pub(crate) static SOURCES: [Source; 4] = tiled_sources!("nn/mat_mul", "ops/nn/cuda/mat_mul.cuh");
 
 /// The sizes of a product: `m` x `n` results of `k` terms, as the kernels take them.
 #[repr(C)]

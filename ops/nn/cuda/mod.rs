@@ -1,11 +1,11 @@
 //! The kernels of this family on CUDA devices: their sources, and what their launches share.
 
-mod bias;
-mod conv2d;
-mod lrn;
-mod mat_mul;
-mod pool;
-mod softmax;
+pub(crate) mod bias;
+pub(crate) mod conv2d;
+pub(crate) mod lrn;
+pub(crate) mod mat_mul;
+pub(crate) mod pool;
+pub(crate) mod softmax;
 #[cfg(test)]
 mod tests;
 
@@ -19,16 +19,16 @@ pub(super) use pool::{
 };
 pub(super) use softmax::{cross_entropy, log_softmax, softmax, sparse_cross_entropy};
 
-use crate::device::cuda::{Arg, Grid, Source};
+use crate::device::cuda::{Arg, Grid, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::OpContext;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static SLICES: Source = Source {
+pub(crate) static SLICES: Source = Source {
     name: "nn/slices",
-    text: include_str!("slices.cu"),
+    files: &[source_file!("ops/nn/cuda/slices.cu")],
 };
 
 /// The type that the kernels form sums of elements in.
@@ -70,24 +70,25 @@ fn of_type(sources: &'static [Source; 4], dtype: DType) -> Result<&'static Sourc
 
 /// A source in tiles for each floating type: the type `T`, the common text, and that of the file.
 macro_rules! tiled_sources {
-    ($name:literal, $file:literal) => {
+    ($name:literal, $path:literal) => {
         [
-            tiled_sources!($name, $file, "float", "f32"),
-            tiled_sources!($name, $file, "double", "f64"),
-            tiled_sources!($name, $file, "f16", "f16"),
-            tiled_sources!($name, $file, "bf16", "bf16"),
+            tiled_sources!($name, $path, "float", "f32"),
+            tiled_sources!($name, $path, "double", "f64"),
+            tiled_sources!($name, $path, "f16", "f16"),
+            tiled_sources!($name, $path, "bf16", "bf16"),
         ]
     };
-    ($name:literal, $file:literal, $type:literal, $suffix:literal) => {
+    ($name:literal, $path:literal, $type:literal, $suffix:literal) => {
         crate::device::cuda::Source {
             name: concat!($name, "_", $suffix),
-            text: concat!(
-                "typedef ",
-                $type,
-                " T;\n",
-                include_str!("tile.cuh"),
-                include_str!($file)
-            ),
+            files: &[
+                crate::device::cuda::SourceFile {
+                    path: "type",
+                    text: concat!("typedef ", $type, " T;"),
+                },
+                crate::device::cuda::source_file!("ops/nn/cuda/tile.cuh"),
+                crate::device::cuda::source_file!($path),
+            ],
         }
     };
 }

@@ -1,7 +1,7 @@
 //! Pooling and its gradients on CUDA devices.
 
 use super::{int, long, loop_grid, size, suffix};
-use crate::device::cuda::{Arg, Source};
+use crate::device::cuda::{Arg, Source, source_file};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
@@ -13,9 +13,9 @@ use crate::ops::nn::window::{DataFormat, Slide};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-static SOURCE: Source = Source {
+pub(crate) static SOURCE: Source = Source {
     name: "nn/pool",
-    text: include_str!("pool.cu"),
+    files: &[source_file!("ops/nn/cuda/pool.cu")],
 };
 
 /// One dimension: cells, windows, the size and the distance of windows, cells before the first.

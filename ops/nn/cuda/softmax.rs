@@ -1,7 +1,7 @@
 //! Softmax, LogSoftmax and both cross entropies on CUDA devices.
 
 use super::{grid, long, size, suffix};
-use crate::device::cuda::{Arg, Grid, Source};
+use crate::device::cuda::{Arg, Grid, Source, source_file};
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
 use crate::ops::nn::softmax::width_of;
@@ -9,9 +9,9 @@ use crate::ops::nn::softmax_cross_entropy::{repeated_shape, steps};
 use crate::ops::nn::sparse_softmax_cross_entropy::check;
 use crate::shape::Shape;
 
-static SOURCE: Source = Source {
+pub(crate) static SOURCE: Source = Source {
     name: "nn/softmax",
-    text: include_str!("softmax.cu"),
+    files: &[source_file!("ops/nn/cuda/softmax.cu")],
 };
 
 /// Blocks of 256 threads: as many for each row as its width is worth.

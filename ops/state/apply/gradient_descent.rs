@@ -2,7 +2,7 @@
 
 use super::super::number::{FLOATS_AND_COMPLEX, Float, for_float};
 use super::engine::{Layout, Sign};
-use crate::device::cuda::{Arg, Source};
+use crate::device::cuda::{Arg, Source, source_file};
 use crate::error::Result;
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext, Value};
@@ -20,9 +20,9 @@ const DENSE: Layout<1, 1> = Layout {
 
 const ON_CPU: KernelDef = KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| new(init, DENSE));
 
-static SOURCE: Source = Source {
-    name: "gradient_descent",
-    text: include_str!("gradient_descent.cu"),
+pub(crate) static SOURCE: Source = Source {
+    name: "state/gradient_descent",
+    files: &[source_file!("ops/state/apply/gradient_descent.cu")],
 };
 
 /// The step on a variable in device memory, in place where nobody else holds its value.

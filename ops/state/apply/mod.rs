@@ -7,7 +7,7 @@ mod adam;
 mod centered_rms_prop;
 mod engine;
 mod ftrl;
-mod gradient_descent;
+pub(crate) mod gradient_descent;
 mod keras_momentum;
 mod momentum;
 mod proximal_adagrad;

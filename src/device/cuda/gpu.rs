@@ -18,13 +18,44 @@ pub const PRELUDE: &str = include_str!("prelude.cuh");
 /// The part of the free memory that a GPU's tensors may take; the rest is for the driver and for code.
 const USABLE: f64 = 0.95;
 
-/// A file of kernels in CUDA C++ (`include_str!`), compiled for a device when it is first used there.
+/// A part of a [`Source`].
+#[derive(Clone, Copy, Debug)]
+pub struct SourceFile {
+    /// Where it stands in the crate, for messages.
+    pub path: &'static str,
+    /// CUDA C++.
+    pub text: &'static str,
+}
+
+/// The file of that path within the crate.
+macro_rules! source_file {
+    ($path:literal) => {
+        $crate::device::cuda::SourceFile {
+            path: $path,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path)),
+        }
+    };
+}
+pub(crate) use source_file;
+
+/// Kernels in CUDA C++, compiled for a device when they are first used there.
 #[derive(Debug)]
 pub struct Source {
-    /// The file's name, for messages.
+    /// What it is called in messages.
     pub name: &'static str,
-    /// The text, without the [`PRELUDE`].
-    pub text: &'static str,
+    /// What it is made of, one behind the other, without the [`PRELUDE`].
+    pub files: &'static [SourceFile],
+}
+
+impl Source {
+    /// The whole text, as a compiler gets it.
+    pub fn text(&self) -> String {
+        let mut text = format!("#line 1 \"prelude.cuh\"\n{PRELUDE}");
+        for file in self.files {
+            text.push_str(&format!("\n#line 1 \"{}\"\n{}", file.path, file.text));
+        }
+        text
+    }
 }
 
 /// One GPU. All its kernels run on one stream, so a kernel may be launched as soon as those that make its
@@ -171,8 +202,9 @@ impl Gpu {
         let module = match modules.entry(source) {
             std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
             std::collections::hash_map::Entry::Vacant(e) => {
-                let text = format!("{PRELUDE}\n#line 1 \"{}\"\n{}", source.name, source.text);
-                let image = self.driver.compile(self.index, &text, source.name)?;
+                let image = self
+                    .driver
+                    .compile(self.index, &source.text(), source.name)?;
                 e.insert(Module {
                     id: self.driver.load(self.index, &image)?,
                     functions: HashMap::new(),
@@ -240,8 +272,11 @@ mod tests {
     use crate::device::cuda::fake::Fake;
 
     static SOURCE: Source = Source {
-        name: "two.cu",
-        text: "f g",
+        name: "two",
+        files: &[SourceFile {
+            path: "two.cu",
+            text: "f g",
+        }],
     };
 
     #[test]

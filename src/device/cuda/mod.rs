@@ -19,5 +19,6 @@ pub use discover::{Gpus, discover};
 pub use driver::{
     Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, HostCall, ModuleId, StreamId,
 };
-pub use gpu::{Gpu, GpuStats, PRELUDE, Source};
+pub(crate) use gpu::source_file;
+pub use gpu::{Gpu, GpuStats, PRELUDE, Source, SourceFile};
 pub use transfer::Downloaded;

@@ -2,8 +2,42 @@
 //! `TENSORLOOM_NVRTC=$(tests/cuda/setup.sh) cargo test nvrtc`.
 
 use super::nvrtc::Nvrtc;
-use crate::device::cuda::PRELUDE;
-use std::path::{Path, PathBuf};
+use crate::device::cuda::{PRELUDE, Source, SourceFile};
+use crate::ops::{array, math, nn, state};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// All sources of the crate, and one for the prelude by itself.
+fn all_sources() -> Vec<&'static Source> {
+    let single = [
+        &PRELUDE_ALONE,
+        &array::cuda::MOVEMENT,
+        &math::cuda::BROADCAST,
+        &math::cuda::CAST,
+        &math::cuda::ELEMENTWISE,
+        &math::cuda::reduction::REDUCTION,
+        &nn::cuda::SLICES,
+        &nn::cuda::bias::SOURCE,
+        &nn::cuda::lrn::SOURCE,
+        &nn::cuda::pool::SOURCE,
+        &nn::cuda::softmax::SOURCE,
+        &state::apply::gradient_descent::SOURCE,
+    ];
+    let by_type = [&nn::cuda::conv2d::SOURCES, &nn::cuda::mat_mul::SOURCES];
+    single
+        .into_iter()
+        .chain(by_type.into_iter().flatten())
+        .collect()
+}
+
+static PRELUDE_ALONE: Source = Source {
+    name: "prelude",
+    files: &[SourceFile {
+        path: "all_of_it.cu",
+        text: ALL_OF_IT,
+    }],
+};
 
 /// The compiler; nothing when there is none and nobody said that there is one.
 fn compiler() -> Option<Nvrtc> {
@@ -18,17 +52,6 @@ fn compiler() -> Option<Nvrtc> {
     }
 }
 
-fn sources(dir: &Path, out: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            sources(&path, out);
-        } else if path.extension().is_some_and(|e| e == "cu") {
-            out.push(path);
-        }
-    }
-}
-
 /// An entry point that uses all of the prelude.
 const ALL_OF_IT: &str = r#"
 extern "C" __global__ void all_of_it(f16* h, bf16* b, f32* f, index_t n) {
@@ -39,33 +62,72 @@ extern "C" __global__ void all_of_it(f16* h, bf16* b, f32* f, index_t n) {
 }
 "#;
 
-#[test]
-fn nvrtc_compiles_every_source_for_several_generations() {
-    let Some(nvrtc) = compiler() else { return };
+/// The `.cu` and `.cuh` files below a folder, as paths within the crate.
+fn files_below(dir: &str, out: &mut BTreeSet<String>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    sources(&root.join("src"), &mut files);
-    sources(&root.join("ops"), &mut files);
-    let mut texts = vec![("prelude".to_string(), ALL_OF_IT.to_string())];
-    for file in files {
-        let name = file.strip_prefix(root).unwrap().display().to_string();
-        // What the sources of arithmetic share is put before them.
-        let shared = std::fs::read_to_string(file.with_file_name("scalar.cuh"));
-        let text = std::fs::read_to_string(&file).unwrap();
-        texts.push((name, shared.unwrap_or_default() + &text));
-    }
-    let mut wrong = Vec::new();
-    for (name, text) in &texts {
-        let text = format!("{PRELUDE}\n#line 1 \"{name}\"\n{text}");
-        for target in ["compute_70", "compute_80", "compute_90"] {
-            match nvrtc.compile(&text, name, target) {
-                Ok(ptx) => assert!(String::from_utf8_lossy(&ptx).contains(".entry"), "{name}"),
-                Err(e) => wrong.push(e.message().to_string()),
-            }
+    for entry in std::fs::read_dir(root.join(dir)).unwrap().flatten() {
+        let path = format!("{dir}/{}", entry.file_name().to_str().unwrap());
+        if entry.path().is_dir() {
+            files_below(&path, out);
+        } else if path.ends_with(".cu") || path.ends_with(".cuh") {
+            out.insert(path);
         }
     }
+}
+
+#[test]
+fn every_file_of_kernels_belongs_to_a_source() {
+    let mut on_disk = BTreeSet::new();
+    files_below("src", &mut on_disk);
+    files_below("ops", &mut on_disk);
+    let mut used = BTreeSet::from(["src/device/cuda/prelude.cuh".to_string()]);
+    let files = all_sources().into_iter().flat_map(|s| s.files);
+    used.extend(
+        files
+            .map(|f| f.path.to_string())
+            .filter(|p| p.contains('/')),
+    );
+    assert_eq!(on_disk, used);
+}
+
+/// For `compute_70` NVRTC gives the PTX that runs from capability 7.0 on; for `sm_70` it would give machine code.
+#[test]
+fn nvrtc_compiles_every_source_to_ptx_for_several_generations() {
+    let Some(nvrtc) = compiler() else { return };
+    let mut jobs = Vec::new();
+    for source in all_sources() {
+        for (target, sm) in [
+            ("compute_70", "sm_70"),
+            ("compute_80", "sm_80"),
+            ("compute_90", "sm_90"),
+        ] {
+            jobs.push((source, target, sm));
+        }
+    }
+    let (count, jobs, wrong) = (jobs.len(), Mutex::new(jobs), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let Some((source, target, sm)) = jobs.lock().unwrap().pop() else {
+                return;
+            };
+            match nvrtc.compile(&source.text(), source.name, target) {
+                Ok(ptx) => {
+                    let ptx = String::from_utf8_lossy(&ptx);
+                    let right = ptx.contains(&format!(".target {sm}")) && ptx.contains(".entry");
+                    assert!(right, "{} for {target}: {ptx}", source.name);
+                }
+                Err(e) => wrong.lock().unwrap().push(e.message().to_string()),
+            }
+        }
+    };
+    std::thread::scope(|s| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, |n| n.get()) {
+            s.spawn(work);
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    eprintln!("NVRTC {}: {} sources", nvrtc.version(), texts.len());
+    eprintln!("NVRTC {}: {count} compilations", nvrtc.version());
 }
 
 #[test]

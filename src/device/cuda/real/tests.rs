@@ -99,8 +99,11 @@ fn gpu_tensors_travel_and_memory_is_used_again() {
         .first()
         .unwrap_or_else(|| panic!("{}", found.why_none));
     static SOURCE: crate::device::cuda::Source = crate::device::cuda::Source {
-        name: "twice.cu",
-        text: "extern \"C\" __global__ void twice(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = 2 * x[i]; }",
+        name: "twice",
+        files: &[crate::device::cuda::SourceFile {
+            path: "twice.cu",
+            text: "extern \"C\" __global__ void twice(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = 2 * x[i]; }",
+        }],
     };
     // Several pieces of a copy, and more rounds than waiting would leave memory for.
     let n = 9_000_001usize;
