@@ -108,6 +108,14 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// `ResourceExhausted` when there is not enough.
     fn allocate(&self, device: usize, bytes: usize) -> Result<DevicePtr>;
+    /// From here on the stream uses only the first `bytes` bytes of an allocation, and expects nothing in them: a caching
+    /// allocator gave it out again. Drivers that check what kernels do take note.
+    ///
+    /// # Errors
+    /// What the driver says.
+    fn given_out(&self, _stream: StreamId, _ptr: DevicePtr, _bytes: usize) -> Result<()> {
+        Ok(())
+    }
     /// Gives device memory back, after all work that was queued on the device.
     ///
     /// # Safety

@@ -16,8 +16,10 @@ impl Tensor {
     /// # Errors
     /// `ResourceExhausted` when it does not fit; `InvalidArgument` for a type that is not plain data.
     pub fn alloc_on(gpu: &Arc<Gpu>, dtype: DType, shape: Shape) -> Result<Tensor> {
-        let block = Arc::new(block_for(gpu, dtype, &shape, Prefer::Newest)?);
-        Ok(Tensor::in_device_memory(dtype, shape, block))
+        let block = block_for(gpu, dtype, &shape, Prefer::Newest)?;
+        let bytes = shape.elements() * dtype.size();
+        gpu.driver.given_out(gpu.compute, block.block.ptr, bytes)?;
+        Ok(Tensor::in_device_memory(dtype, shape, Arc::new(block)))
     }
 
     /// The address of the first element, as a kernel takes it.

@@ -32,7 +32,7 @@ impl Gpu {
     pub fn upload(self: &Arc<Gpu>, tensor: &Tensor) -> Result<Tensor> {
         let from = tensor.bytes()?;
         let block = block_for(self, tensor.dtype(), tensor.shape(), Prefer::Oldest)?;
-        self.before_inward_copy(&block)?;
+        self.before_inward_copy(&block, tensor.byte_size())?;
         let queued = self.queue_upload(block.block.ptr, from);
         self.arrive(queued, tensor, block)
     }
@@ -102,7 +102,7 @@ impl Gpu {
             return Err(Error::internal("the GPUs have different drivers"));
         }
         let block = block_for(self, tensor.dtype(), tensor.shape(), Prefer::Oldest)?;
-        self.before_inward_copy(&block)?;
+        self.before_inward_copy(&block, tensor.byte_size())?;
         other.order(other.compute, self.inward)?;
         let (to, from) = (block.block.ptr, tensor.device_address()?);
         // SAFETY: both blocks are as large as the tensor; the source is kept until the copy is over.
@@ -130,11 +130,11 @@ impl Gpu {
     }
 
     /// Lets the inward stream wait for what the block's last owner queued, unless that is known to be done.
-    fn before_inward_copy(&self, block: &GpuBlock) -> Result<()> {
-        if block.block.freed_at <= self.done.load(Ordering::Acquire) {
-            return Ok(());
+    fn before_inward_copy(&self, block: &GpuBlock, bytes: usize) -> Result<()> {
+        if block.block.freed_at > self.done.load(Ordering::Acquire) {
+            self.order(self.compute, self.inward)?;
         }
-        self.order(self.compute, self.inward)
+        self.driver.given_out(self.inward, block.block.ptr, bytes)
     }
 
     /// Queues the copy of `from` to a block that is at least as large.

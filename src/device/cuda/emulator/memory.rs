@@ -6,12 +6,15 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
 
-/// What fresh and freed memory holds: a NaN in every floating-point type.
-const POISON: u8 = 0xFF;
-/// What red zones hold: a NaN in every floating-point type as well.
-const ZONE: [u8; 2] = [0xF5, 0xFF];
-/// The least length of a red zone, and the alignment of allocations.
+/// What memory holds that nobody wrote: a NaN in every floating-point type; in a second run, by which reads of it are
+/// found, a large number.
+pub const POISON: [u8; 2] = [0xFF, 0x7B];
+/// What red zones hold, alike.
+const ZONE: [[u8; 2]; 2] = [[0xF5, 0xFF], [0x79, 0x7A]];
+/// The length of the red zone before an allocation, the least length of the one behind it, and the alignment.
 const ALIGN: usize = 256;
+/// The greatest length of a red zone.
+const LONGEST_ZONE: usize = 4096;
 /// A page; the arena begins on one.
 const PAGE: usize = 4096;
 
@@ -41,13 +44,53 @@ struct State {
 
 #[derive(Clone, Copy)]
 struct Block {
+    /// As it was allocated.
+    whole: usize,
+    /// What its present owner on the host may use.
     bytes: usize,
+    /// What the work that runs now may use.
+    now: usize,
+    /// No work has touched it since it was given out.
+    fresh: bool,
+    /// Which of the two patterns its red zones hold.
+    pattern: usize,
     /// Given back by the host, but work that was queued before may still use it.
     freed: bool,
 }
 
-/// An allocation: offset in the arena, and bytes.
-pub type Span = (usize, usize);
+impl Block {
+    fn new(bytes: usize) -> Block {
+        Block {
+            whole: bytes,
+            bytes,
+            now: bytes,
+            fresh: true,
+            pattern: 0,
+            freed: false,
+        }
+    }
+    /// The bytes that it takes with its red zones.
+    fn room(&self) -> usize {
+        self.whole.next_multiple_of(ALIGN) + 2 * ALIGN
+    }
+    /// The red zones before and behind it.
+    fn zones(&self, at: usize) -> [(usize, usize); 2] {
+        let end = at - ALIGN + self.room();
+        let behind = (end - at - self.now).min(LONGEST_ZONE);
+        [(at - ALIGN, ALIGN), (at + self.now, behind)]
+    }
+}
+
+/// What work uses of an allocation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// The offset in the arena.
+    pub at: usize,
+    /// Bytes.
+    pub bytes: usize,
+    /// Nobody has written to it.
+    pub fresh: bool,
+}
 
 impl Arena {
     /// An arena of `size` bytes; the host's memory is taken only as it is used.
@@ -103,24 +146,79 @@ impl Arena {
             state.free.insert(at + whole, length - whole);
         }
         state.used += whole;
-        let span = (at + ALIGN, bytes);
-        state.blocks.insert(
-            span.0,
-            Block {
-                bytes,
-                freed: false,
-            },
-        );
-        for zone in zones(span) {
-            // SAFETY: the range is within the arena and belongs to this allocation alone.
-            let zone = unsafe { self.slice(zone) };
+        let start = at + ALIGN;
+        state.blocks.insert(start, Block::new(bytes));
+        self.begin(&mut state, start, bytes);
+        Ok((self.base + start) as u64)
+    }
+
+    /// The owner on the host changes: from now on it uses so many bytes of an allocation. [`Arena::arrived`] is to follow
+    /// when the work of the last owner is over. The allocation's offset.
+    pub fn given_out(&self, address: u64, bytes: usize) -> Result<usize> {
+        let at = self.offset(address);
+        let mut state = self.state.lock();
+        match at.and_then(|at| Some((at, state.blocks.get_mut(&at)?))) {
+            Some((at, block)) if bytes <= block.whole && !block.freed => {
+                block.bytes = bytes;
+                Ok(at)
+            }
+            _ => Err(Error::invalid_argument(format!(
+                "{address:#x} is no allocation of {bytes} bytes"
+            ))),
+        }
+    }
+
+    /// Work of the new owner comes next: what the last one left is poisoned, and so is what lies past the new end.
+    pub fn arrived(&self, at: usize, bytes: usize) {
+        self.begin(&mut self.state.lock(), at, bytes);
+    }
+
+    fn begin(&self, state: &mut State, at: usize, bytes: usize) {
+        let Some(block) = state.blocks.get_mut(&at) else {
+            return;
+        };
+        (block.now, block.fresh, block.pattern) = (bytes, true, 0);
+        self.paint(at, block);
+        // SAFETY: the range belongs to this allocation, which no work uses now.
+        unsafe { self.bytes(at, bytes) }.fill(POISON[0]);
+    }
+
+    fn paint(&self, at: usize, block: &Block) {
+        let bytes = ZONE[block.pattern];
+        for (start, length) in block.zones(at) {
+            // SAFETY: red zones belong to the arena alone.
+            let zone = unsafe { self.bytes(start, length) };
             zone.iter_mut()
                 .enumerate()
-                .for_each(|(i, b)| *b = ZONE[i % 2]);
+                .for_each(|(i, b)| *b = bytes[i % 2]);
         }
-        // SAFETY: as above.
-        unsafe { self.slice(span) }.fill(POISON);
-        Ok((self.base + span.0) as u64)
+    }
+
+    /// Puts one of the two patterns into the red zones of some allocations.
+    pub fn paint_zones(&self, spans: &[Span], pattern: usize) {
+        let mut state = self.state.lock();
+        for span in spans {
+            if let Some(block) = state.blocks.get_mut(&span.at) {
+                block.pattern = pattern;
+                self.paint(span.at, block);
+            }
+        }
+    }
+
+    /// Work has used the allocation in which an address lies, if it is in this arena.
+    pub fn touched(&self, address: u64) {
+        let Some(at) = self.offset(address) else {
+            return;
+        };
+        let mut state = self.state.lock();
+        if let Some((_, block)) = state.blocks.range_mut(..=at).next_back() {
+            block.fresh = false;
+        }
+    }
+
+    /// The same of an allocation that is known.
+    pub fn touch(&self, span: &Span) {
+        self.touched((self.base + span.at) as u64);
     }
 
     /// Marks an allocation as freed; [`Arena::release`] is to follow when no queued work uses it any more.
@@ -145,9 +243,9 @@ impl Arena {
             return;
         };
         // SAFETY: the range is within the arena and belongs to this allocation alone.
-        unsafe { self.slice((at, block.bytes)) }.fill(POISON);
+        unsafe { self.bytes(at, block.whole) }.fill(POISON[0]);
         let mut start = at - ALIGN;
-        let mut length = block.bytes.next_multiple_of(ALIGN) + 2 * ALIGN;
+        let mut length = block.room();
         state.used -= length;
         if let Some(next) = state.free.remove(&(start + length)) {
             length += next;
@@ -193,12 +291,13 @@ impl Arena {
         let state = self.state.lock();
         let (mut found, mut open) = (BTreeSet::new(), Vec::new());
         let follow = |word: u64, found: &mut BTreeSet<Span>| {
-            let (start, block) = state.block(self.offset(word)?)?;
-            let span = (start, block.bytes);
+            let (at, block) = state.block(self.offset(word)?)?;
+            let (bytes, fresh) = (block.now, block.fresh);
+            let span = Span { at, bytes, fresh };
             found.insert(span).then_some(span)
         };
         open.extend(words.into_iter().filter_map(|w| follow(w, &mut found)));
-        while let Some((at, bytes)) = open.pop() {
+        while let Some(Span { at, bytes, .. }) = open.pop() {
             for i in 0..bytes / 8 {
                 // SAFETY: the word lies in an allocation, which is aligned.
                 let word = unsafe { *((self.base + at + 8 * i) as *const u64) };
@@ -215,8 +314,16 @@ impl Arena {
     /// # Safety
     /// The span is one of [`Arena::reachable`], and nobody else uses the memory as long as the slice lives.
     #[expect(clippy::mut_from_ref)] // as of any memory that others are kept from by agreement
-    pub unsafe fn slice(&self, (at, bytes): Span) -> &mut [u8] {
-        // SAFETY: the range is within the arena; the rest is the caller's promise.
+    pub unsafe fn slice(&self, span: Span) -> &mut [u8] {
+        // SAFETY: the caller's promise.
+        unsafe { self.bytes(span.at, span.bytes) }
+    }
+
+    /// # Safety
+    /// The range is within the arena, and nobody else uses it as long as the slice lives.
+    #[expect(clippy::mut_from_ref)] // as above
+    unsafe fn bytes(&self, at: usize, bytes: usize) -> &mut [u8] {
+        // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts_mut((self.base + at) as *mut u8, bytes) }
     }
 
@@ -224,10 +331,10 @@ impl Arena {
     pub fn damage(&self) -> Option<String> {
         let state = self.state.lock();
         for (&at, block) in &state.blocks {
-            for (side, zone) in zones((at, block.bytes)).into_iter().enumerate() {
+            for (side, zone) in block.zones(at).into_iter().enumerate() {
                 // SAFETY: red zones belong to the arena alone; kernels must not write there.
-                let bytes = unsafe { self.slice(zone) };
-                let hit = |i: &usize| bytes[*i] != ZONE[i % 2];
+                let bytes = unsafe { self.bytes(zone.0, zone.1) };
+                let hit = |i: &usize| bytes[*i] != ZONE[block.pattern][i % 2];
                 let place = match side {
                     0 => (0..zone.1).rev().find(hit).map(|i| (zone.1 - i, "before")),
                     _ => (0..zone.1).find(hit).map(|i| (i + 1, "past")),
@@ -235,7 +342,7 @@ impl Arena {
                 if let Some((distance, place)) = place {
                     return Some(format!(
                         "a write {distance} bytes {place} an allocation of {} bytes",
-                        block.bytes
+                        block.now
                     ));
                 }
             }
@@ -260,12 +367,6 @@ impl State {
     /// The allocation that an offset lies in or just behind.
     fn block(&self, at: usize) -> Option<(usize, Block)> {
         let (&start, &block) = self.blocks.range(..=at).next_back()?;
-        (at - start <= block.bytes).then_some((start, block))
+        (at - start <= block.bytes.max(block.now)).then_some((start, block))
     }
-}
-
-/// The red zones before and behind an allocation.
-fn zones((at, bytes): Span) -> [Span; 2] {
-    let end = bytes.next_multiple_of(ALIGN) + ALIGN;
-    [(at - ALIGN, ALIGN), (at + bytes, end - bytes)]
 }

@@ -1,8 +1,8 @@
 //! The emulator of CUDA devices: the same `.cu` files, compiled for the host and checked as they run, for tests.
 //!
 //! Each device has memory of its own, each stream a thread of its own. What a real device would let pass is an error here:
-//! pointers to other memory, use after free, writes outside of allocations, barriers that not all threads reach,
-//! and results that depend on the order of threads.
+//! pointers to other memory, use after free, writes outside of tensors, barriers that not all threads reach, and results
+//! that depend on the order of threads, on what lies outside of tensors, or on memory that nobody wrote.
 
 mod compile;
 mod memory;
@@ -30,7 +30,8 @@ pub struct EmulatorOptions {
     pub devices: usize,
     /// The memory of each in bytes.
     pub memory: usize,
-    /// Runs each kernel twice from the same memory, with opposite orders of blocks and threads, and compares.
+    /// Runs each kernel twice from the same memory, with opposite orders of blocks and threads and with other bytes
+    /// outside of tensors and in fresh ones, and compares.
     pub look_for_races: bool,
     /// Streams wait at random before they do something, so that a forgotten wait for an event shows.
     pub delays: Option<u64>,
@@ -185,6 +186,7 @@ impl Emulator {
             // SAFETY: the caller of `to_device`, `to_host` or `on_device` promises that the ranges exist until the copy
             // is over; within one allocation they may overlap.
             unsafe { std::ptr::copy(from as *const u8, to as *mut u8, bytes) };
+            owners.iter().for_each(|d| d.arena.touched(to as u64));
             Ok(())
         })
     }
@@ -231,6 +233,16 @@ impl Driver for Emulator {
     }
     fn allocate(&self, device: usize, bytes: usize) -> Result<DevicePtr> {
         self.device(device)?.arena.allocate(bytes).map(DevicePtr)
+    }
+
+    fn given_out(&self, stream: StreamId, ptr: DevicePtr, bytes: usize) -> Result<()> {
+        let owner = self.owner(ptr, 0, "an allocation")?;
+        let at = owner.arena.given_out(ptr.0, bytes)?;
+        self.queue(stream, move |_, _| {
+            let _alone = owner.alone.lock();
+            owner.arena.arrived(at, bytes);
+            Ok(())
+        })
     }
 
     unsafe fn free(&self, device: usize, ptr: DevicePtr) -> Result<()> {
@@ -350,6 +362,7 @@ impl Driver for Emulator {
             let _alone = owner.alone.lock();
             // SAFETY: the range was checked, and the caller promises that it exists until it is filled.
             unsafe { std::ptr::write_bytes(to.0 as *mut u8, byte, bytes) };
+            owner.arena.touched(to.0);
             Ok(())
         })
     }

@@ -1,7 +1,7 @@
 //! Loaded kernels: their parameters, the check of arguments, and one launch, twice where races are looked for.
 
 use super::compile::ENTRY;
-use super::memory::Arena;
+use super::memory::{Arena, POISON, Span};
 use crate::device::cuda::{Arg, Grid};
 use crate::error::{Error, Result};
 use libloading::Library;
@@ -245,11 +245,22 @@ fn check_pointer(
     }
 }
 
+/// Where two runs differ. In memory that nobody had written, a byte that both left as it was does not count.
+fn differs(second: &[u8], first: &[u8], fresh: bool) -> Option<usize> {
+    if second == first {
+        return None;
+    }
+    let left = |b: u8, a: u8| fresh && [a, b] == POISON;
+    let mut pairs = second.iter().zip(first);
+    pairs.position(|(b, a)| a != b && !left(*b, *a))
+}
+
 impl Call {
     /// Runs the kernel: once, or from the same memory once forward and once backward, which must give the same.
     ///
     /// # Errors
-    /// `Internal` with the kernel's name: a barrier that not all threads reach, a write outside of memory, a race.
+    /// `Internal` with the kernel's name: a barrier that not all threads reach, a write outside of memory, a race, a
+    /// read outside of memory or of memory that nobody wrote.
     pub fn run(&self, arena: &Arena, stacks: &mut Stacks, look_for_races: bool) -> Result<()> {
         let _alone = self.function.module.running.lock();
         let wrong =
@@ -264,24 +275,41 @@ impl Call {
         let words = self.values.iter();
         let spans = arena.reachable(words.flat_map(|v| [*v as u64, (*v >> 64) as u64]));
         // SAFETY: no other work of the device runs (the caller holds its lock), and kernels only run within `once`.
-        let memory = |span| unsafe { arena.slice(span) };
-        let before: Vec<Vec<u8>> = spans.iter().map(|s| memory(*s).to_vec()).collect();
+        let memory = |span: &Span| unsafe { arena.slice(*span) };
+        let copy = || -> Vec<Vec<u8>> { spans.iter().map(|s| memory(s).to_vec()).collect() };
+        let before = copy();
         once(stacks, false)?;
-        let after: Vec<Vec<u8>> = spans.iter().map(|s| memory(*s).to_vec()).collect();
-        for (span, bytes) in spans.iter().zip(&before) {
-            memory(*span).copy_from_slice(bytes);
-        }
-        once(stacks, true)?;
-        for (span, bytes) in spans.iter().zip(&after) {
-            let now = memory(*span);
-            if now == bytes.as_slice() {
-                continue;
+        let after = copy();
+        arena.paint_zones(&spans, 1);
+        let mut again = |reversed: bool| -> Result<Option<String>> {
+            for (span, bytes) in spans.iter().zip(&before) {
+                match span.fresh {
+                    true => memory(span).fill(POISON[1]),
+                    false => memory(span).copy_from_slice(bytes),
+                }
             }
-            let at = now.iter().zip(bytes).position(|(a, b)| a != b).unwrap_or(0);
-            return Err(wrong(format!(
-                "a race: byte {at} of an allocation of {} bytes depends on the order of blocks and threads",
-                span.1
-            )));
+            once(stacks, reversed)?;
+            Ok(spans.iter().zip(&after).find_map(|(span, bytes)| {
+                let at = differs(memory(span), bytes, span.fresh)?;
+                Some(format!(
+                    "byte {at} of an allocation of {} bytes",
+                    span.bytes
+                ))
+            }))
+        };
+        if let Some(place) = again(true)? {
+            let why = match again(false)? {
+                None => "a race: {} depends on the order of blocks and threads",
+                Some(_) => {
+                    "{} depends on what lies outside of tensors, or on memory that nobody wrote"
+                }
+            };
+            return Err(wrong(why.replace("{}", &place)));
+        }
+        arena.paint_zones(&spans, 0);
+        for (span, bytes) in spans.iter().zip(&after) {
+            memory(span).copy_from_slice(bytes);
+            arena.touch(span);
         }
         Ok(())
     }

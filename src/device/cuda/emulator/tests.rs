@@ -1,6 +1,8 @@
 //! The emulator: what kernels compute on it, and that each planted mistake is found and named.
 
 use super::*;
+use crate::device::cuda::{Gpu, Source, SourceFile};
+use crate::{DType, Shape, Tensor};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -438,6 +440,48 @@ fn memory_is_limited_reused_and_poisoned() {
     b.driver.allocate(0, 900_000).unwrap(); // what was free in parts is whole again
     assert!(b.driver.allocate(0, 0).is_err());
     assert_eq!(b.driver.memory(0).unwrap().1, 1 << 20);
+}
+
+/// Mistakes at the end of a tensor, within what the allocator rounds its size up to.
+static BY_ONE: Source = Source {
+    name: "by_one",
+    files: &[SourceFile {
+        path: "by_one.cu",
+        text: r#"
+            extern "C" __global__ void writes(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n + 1) y[i] = 1; }
+            extern "C" __global__ void reads(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = fmaxf(x[i], x[i + 1]); }
+            extern "C" __global__ void adds(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = x[i] > 0 || y[i] > 0; }
+            extern "C" __global__ void leaves(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n - 1) y[i] = x[i]; }
+        "#,
+    }],
+};
+
+#[test]
+fn tensors_end_where_their_last_element_does() {
+    let n = 100;
+    let run = |name: &str| -> Result<Tensor> {
+        let gpu = Gpu::new(Arc::new(Emulator::new(PLAIN)?), 0)?;
+        let shape = |n: usize| Shape::of(&[n]).unwrap();
+        // What the allocator has for them was a larger tensor's before.
+        for fill in [1.0f32, 2.0] {
+            let large = Tensor::from(vec![fill; 128]);
+            let _both = [gpu.upload(&large)?, gpu.upload(&large)?];
+        }
+        let x = gpu.upload(&Tensor::from(vec![-1.0f32; n]))?;
+        let y = Tensor::alloc_on(&gpu, DType::F32, shape(n))?;
+        assert_eq!(gpu.stats().in_use + gpu.stats().waiting, 2 * 512);
+        let args = [y.device_ptr()?, x.device_ptr()?, Arg::I64(n as i64)];
+        gpu.launch(&BY_ONE, name, Gpu::blocks(n, 64), &args)?;
+        gpu.download_now(&y)
+    };
+    let said = |name: &str, words: &str| says(run(name).map(|_| ()), &[name, words]);
+    said("writes", "a write 1 bytes past an allocation of 400 bytes");
+    said("reads", "what lies outside of tensors");
+    said("adds", "memory that nobody wrote");
+    // What no kernel has written yet is no mistake: another may.
+    let left = run("leaves").unwrap();
+    assert_eq!(left.data::<f32>().unwrap()[..99], [-1.0; 99]);
+    assert!(left.data::<f32>().unwrap()[99].is_nan());
 }
 
 const STEPS: &str = r#"
