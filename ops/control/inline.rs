@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::graph::{Function, Node, NodeRef, Output, Scope};
 use crate::ops::control::WhileOptions;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Inlines one call.
@@ -121,6 +121,7 @@ fn body<'g>(
         scope,
         args: HashMap::new(),
         nodes: HashMap::new(),
+        names: parts.nodes.iter().map(|n| n.name.as_str()).collect(),
     };
     for ((name, _), arg) in parts.args.iter().zip(args) {
         made.args.insert(name, *arg);
@@ -154,6 +155,8 @@ struct Made<'g, 'a> {
     scope: Scope<'g>,
     args: HashMap<&'a str, Output<'g>>,
     nodes: HashMap<&'a str, NodeRef<'g>>,
+    /// The names of all nodes.
+    names: HashSet<&'a str>,
 }
 
 impl<'g, 'a> Made<'g, 'a> {
@@ -166,6 +169,24 @@ impl<'g, 'a> Made<'g, 'a> {
         let (node, port): (&NodeRef<'g>, usize) =
             found.ok_or_else(|| Error::invalid_argument(format!("Unknown input '{text}'")))?;
         Ok(node.output(port).in_scope(self.scope))
+    }
+
+    /// An attribute; colocation groups go by the names that the body's nodes have now.
+    fn renamed(&self, name: &str, value: &AttrValue) -> AttrValue {
+        let AttrValue::BytesList(groups) = value else {
+            return value.clone();
+        };
+        if name != "_class" {
+            return value.clone();
+        }
+        let rename = |g: &Vec<u8>| {
+            let name = g.strip_prefix(b"loc:@").map(String::from_utf8_lossy);
+            match name.filter(|n| self.names.contains(&**n)) {
+                Some(name) => format!("loc:@{}/{name}", self.scope.name()).into_bytes(),
+                None => g.clone(),
+            }
+        };
+        AttrValue::BytesList(groups.iter().map(rename).collect())
     }
 
     fn add(&mut self, def: &'a NodeDef) -> Result<NodeRef<'g>> {
@@ -198,9 +219,7 @@ impl<'g, 'a> Made<'g, 'a> {
             builder = builder.list(rest.by_ref().take(count));
         }
         for (name, value) in &def.attr {
-            if name != "_class" {
-                builder = builder.attr(name, value.clone());
-            }
+            builder = builder.attr(name, self.renamed(name, value));
         }
         let node = builder.finish();
         self.nodes.insert(&def.name, node);

@@ -265,6 +265,9 @@ impl<'g> Scope<'g> {
     #[track_caller]
     fn for_variable(self) -> Scope<'g> {
         let choice = self.data().variable_devices;
+        if choice.is_empty() {
+            return self;
+        }
         let all = self.graph().collection_variables(keys::GLOBAL_VARIABLES);
         let held = |device: &str| -> usize {
             let here = |v: &&VariableInfo| {

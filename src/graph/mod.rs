@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) seeds_given: i64,
     pub(crate) unfeedable: std::collections::HashSet<NodeId>,
     pub(crate) changes: u64,
+    /// Those of its changes that changed nodes that were there.
+    pub(crate) edits: u64,
 }
 
 impl Graph {
@@ -91,6 +93,7 @@ impl Graph {
             seeds_given: 0,
             unfeedable: Default::default(),
             changes: 0,
+            edits: 0,
         };
         Graph {
             ops,
@@ -152,6 +155,10 @@ impl Graph {
     /// A count that grows with every change of the graph.
     pub fn version(&self) -> u64 {
         self.state().changes
+    }
+    /// A count that grows whenever a node that was there comes to mean something else.
+    pub(crate) fn edits(&self) -> u64 {
+        self.state().edits
     }
     /// All nodes, in the order in which they were added.
     pub fn nodes(&self) -> Vec<Arc<Node>> {
@@ -233,6 +240,7 @@ impl Graph {
             s.nodes
                 .add_edge(before.index(), node.index(), Edge::Control);
             s.changes += 1;
+            s.edits += 1;
         }
     }
     /// Replaces a data input (of a Merge that closes a loop, say).
@@ -282,6 +290,7 @@ impl Graph {
             },
         );
         s.changes += 1;
+        s.edits += 1;
         Ok(())
     }
     /// Sets an attribute that is not part of the op (its name begins with `_`).
@@ -290,6 +299,7 @@ impl Graph {
         if let Some(n) = s.node_mut(node).filter(|_| name.starts_with('_')) {
             n.attrs.0.insert(name.to_string(), value);
             s.changes += 1;
+            s.edits += 1;
         }
     }
     /// Refines the static shape of an output by what the caller knows.

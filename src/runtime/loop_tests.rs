@@ -1,7 +1,10 @@
 //! Loops and branches built from their primitive ops.
 
 use super::{Session, SessionOptions};
-use crate::graph::{Graph, Output, Scope};
+use crate::def::GraphDef;
+use crate::error::Code;
+use crate::graph::{Graph, ImportOptions, Output, Scope};
+use crate::ops::control::WhileOptions;
 use crate::tensor::Tensor;
 
 /// A session that neither folds nor merges, and one that does.
@@ -153,3 +156,92 @@ fn malformed_loops_are_reported() {
         assert!(e.message().contains(words), "{e}");
     }
 }
+
+/// A graph read from its definition does not know any more what may not be fed.
+#[test]
+fn what_is_fed_does_not_lead_into_a_loop() {
+    let built = Graph::new();
+    let s = built.root();
+    let x = built.placeholder("x", crate::DType::F32, [2]);
+    s.while_loop(
+        |s, [i, _]| s.less(i, 3i32),
+        |_, [i, v]| [i + 1i32, v + v],
+        [s.constant(0i32), x],
+        &WhileOptions::default(),
+    );
+    let g = Graph::new();
+    g.import(&built.export().unwrap(), &ImportOptions::default())
+        .unwrap();
+    for cpu_devices in [1, 2] {
+        let options = SessionOptions {
+            cpu_devices,
+            ..SessionOptions::default()
+        };
+        let session = Session::with_options(&g, &options).unwrap();
+        for fed in ["while/Merge_1:0", "while/Identity_1:0", "while/Enter_1:0"] {
+            let feeds = [(fed, Tensor::from([1.0f32, 2.0]))];
+            let e = session.run(feeds, ["while/Exit_1:0"], ()).unwrap_err();
+            assert_eq!(e.code(), Code::InvalidArgument, "{fed}: {e}");
+            assert!(e.message().contains("inputs from different frames"), "{e}");
+        }
+    }
+}
+
+/// One NextIteration leads to Merges on two devices.
+#[test]
+fn a_value_enters_the_next_iteration_on_two_devices() {
+    let text = |devices: [&str; 2]| {
+        let merge = |name: &str, device: &str| {
+            format!(
+                "node {{ name: '{name}' op: 'Merge' input: 'enter' input: 'next' device: '{device}' {T} attr {{ key: 'N' value {{ i: 2 }} }} }}"
+            )
+        };
+        let constant = |name: &str, v: i32, control: &str| {
+            format!(
+                "node {{ name: '{name}' op: 'Const' {control} attr {{ key: 'dtype' value {{ type: DT_INT32 }} }}
+                 attr {{ key: 'value' value {{ tensor {{ dtype: DT_INT32 tensor_shape {{ }} int_val: {v} }} }} }} }}"
+            )
+        };
+        let node = |name: &str, op: &str, inputs: &str, more: &str| {
+            let inputs: String = inputs
+                .split(' ')
+                .map(|i| format!("input: '{i}' "))
+                .collect();
+            format!("node {{ name: '{name}' op: '{op}' {inputs} {more} }}")
+        };
+        let frame = format!("{T} attr {{ key: 'frame_name' value {{ s: 'f' }} }}");
+        [
+            constant("zero", 0, ""),
+            node("enter", "Enter", "zero", &frame),
+            merge("ma", devices[0]),
+            merge("mb", devices[1]),
+            constant("five", 5, "input: '^ma'"),
+            node("less", "Less", "ma five", T),
+            node("on", "LoopCond", "less", ""),
+            node("sa", "Switch", "ma on", T),
+            node("sb", "Switch", "mb on", T),
+            node("one", "Identity", "sb:1", T),
+            node("step", "Add", "sa:1 inc", T),
+            constant("inc", 1, "input: '^one'"),
+            node("next", "NextIteration", "step", T),
+            node("xa", "Exit", "sa", T),
+            node("xb", "Exit", "sb", T),
+        ]
+        .concat()
+    };
+    for devices in [["", ""], ["/cpu:0", "/cpu:1"], ["/cpu:1", "/cpu:0"]] {
+        let def = GraphDef::from_pbtxt(&text(devices)).unwrap();
+        let g = Graph::new();
+        g.import(&def, &ImportOptions::default()).unwrap();
+        let options = SessionOptions {
+            cpu_devices: 2,
+            ..SessionOptions::default()
+        };
+        let session = Session::with_options(&g, &options).unwrap();
+        let out = session.run((), ["xa:0", "xb:0"], ()).unwrap();
+        let values = [0, 1].map(|i| out[i].to_scalar::<i32>().unwrap());
+        assert_eq!(values, [5, 5], "{devices:?}");
+    }
+}
+
+const T: &str = "attr { key: 'T' value { type: DT_INT32 } }";

@@ -43,22 +43,23 @@ fn order(nodes: &[PlanNode]) -> std::result::Result<Vec<usize>, (usize, usize)> 
     }
 }
 
-/// A cycle would leave its nodes waiting for each other: it is reported instead.
-pub(super) fn check_cycles(nodes: &[PlanNode]) -> Result<()> {
-    order(nodes).map(|_| ()).map_err(|(count, first)| {
+/// Finds the frame of each node and numbers the nodes within it. `feeds` are the nodes whose outputs are fed, with what
+/// they lead to.
+///
+/// # Errors
+/// `InvalidArgument` when a node has inputs from different frames, an Exit no Enter, or an Enter no frame name; for a cycle,
+/// whose nodes would wait for each other.
+pub(super) fn assign_frames(
+    nodes: &mut [PlanNode],
+    graph: &[&Node],
+    feeds: &[(String, &[Edge])],
+) -> Result<Vec<FramePlan>> {
+    let order = order(nodes).map_err(|(count, first)| {
         Error::invalid_argument(format!(
             "Graph is invalid, contains a cycle with {count} nodes, including: {}",
             nodes[first].info.name
         ))
-    })
-}
-
-/// Finds the frame of each node and numbers the nodes within it.
-///
-/// # Errors
-/// `InvalidArgument` when a node has inputs from different frames, an Exit no Enter, or an Enter no frame name.
-pub(super) fn assign_frames(nodes: &mut [PlanNode], graph: &[&Node]) -> Result<Vec<FramePlan>> {
-    let order = order(nodes).map_err(|_| Error::internal("a cycle was not found before"))?;
+    })?;
     let mut frames = vec![FramePlan {
         nodes: Vec::new(),
         enters: 0,
@@ -123,15 +124,11 @@ pub(super) fn assign_frames(nodes: &mut [PlanNode], graph: &[&Node]) -> Result<V
                 Some((f, _)) if f == leads_to => {}
                 Some((f, other)) => {
                     let from = if other == t { i } else { other };
-                    return Err(Error::invalid_argument(format!(
-                        "{{{{node {}}}}} has inputs from different frames. The input {{{{node {}}}}} is in frame '{}'. The input {{{{node {}}}}} is in frame '{}'.",
-                        graph[t].name,
-                        graph[from].name,
-                        parents[f as usize].1,
-                        graph[i].name,
-                        parents[leads_to as usize].1
-                    ))
-                    .at_node(&graph[t].name, &graph[t].op.name));
+                    return Err(different_frames(
+                        graph[t],
+                        (&graph[from].name, &parents[f as usize].1),
+                        (&graph[i].name, &parents[leads_to as usize].1),
+                    ));
                 }
             }
         }
@@ -148,5 +145,28 @@ pub(super) fn assign_frames(nodes: &mut [PlanNode], graph: &[&Node]) -> Result<V
         nodes[i].slot = list.len() as u32;
         list.push(i as u32);
     }
+    // What is fed comes from outside of all loops.
+    for (name, edges) in feeds {
+        for edge in *edges {
+            let Edge::Node { node, .. } = edge else {
+                continue;
+            };
+            let at = *node as usize;
+            let frame = frame_of[at].map_or(0, |f| f.0) as usize;
+            if frame > 0 {
+                let own = (&*graph[at].name, &*parents[frame].1);
+                return Err(different_frames(graph[at], own, (name, "")));
+            }
+        }
+    }
     Ok(frames)
+}
+
+/// An error at a node whose inputs, each with its frame, do not meet.
+fn different_frames(node: &Node, one: (&str, &str), other: (&str, &str)) -> Error {
+    Error::invalid_argument(format!(
+        "{{{{node {}}}}} has inputs from different frames. The input {{{{node {}}}}} is in frame '{}'. The input {{{{node {}}}}} is in frame '{}'.",
+        node.name, one.0, one.1, other.0, other.1
+    ))
+    .at_node(&node.name, &node.op.name)
 }

@@ -65,11 +65,6 @@ pub(super) fn partition(
         .map(|(i, d)| (d.node.id, i))
         .collect();
     let fed: HashSet<Endpoint> = feeds.iter().copied().collect();
-    close_loops(drafts, &places);
-    let memory: Vec<Memory> = drafts
-        .iter()
-        .map(|d| Ok(Memory::of(&d.node, registry, devices.env(d.device)?)))
-        .collect::<Result<_>>()?;
     let mut p = Partitioner {
         drafts,
         all,
@@ -79,6 +74,12 @@ pub(super) fn partition(
         copies: HashMap::new(),
         made: 0,
     };
+    p.close_loops();
+    let memory: Vec<Memory> = p
+        .drafts
+        .iter()
+        .map(|d| Ok(Memory::of(&d.node, registry, devices.env(d.device)?)))
+        .collect::<Result<_>>()?;
     let spot_of = |p: &Partitioner<'_>, e: &Endpoint| -> Option<Spot> {
         if fed.contains(e) {
             return Some(CLIENT);
@@ -123,29 +124,6 @@ pub(super) fn partition(
     Ok(())
 }
 
-/// A value goes to the next iteration on the device of the Merge that it enters by, so that it crosses before: the
-/// edge from NextIteration to Merge is what makes a loop.
-fn close_loops(drafts: &mut [Draft], places: &HashMap<NodeId, usize>) {
-    for i in 0..drafts.len() {
-        if !matches!(drafts[i].node.op.name.as_str(), "Merge" | "RefMerge") {
-            continue;
-        }
-        let device = drafts[i].device;
-        for k in 0..drafts[i].inputs.len() {
-            let Some(from) = places.get(&drafts[i].inputs[k].node) else {
-                continue;
-            };
-            let from = &mut drafts[*from];
-            if matches!(
-                from.node.op.name.as_str(),
-                "NextIteration" | "RefNextIteration"
-            ) {
-                from.device = device;
-            }
-        }
-    }
-}
-
 struct Partitioner<'a> {
     drafts: &'a mut Vec<Draft>,
     /// The graph's nodes.
@@ -159,6 +137,45 @@ struct Partitioner<'a> {
 }
 
 impl Partitioner<'_> {
+    /// A value goes to the next iteration on the device of the Merge that it enters by, so that it crosses before: the
+    /// edge from NextIteration to Merge is what makes a loop. For Merges on several devices there are several of it.
+    fn close_loops(&mut self) {
+        let mut of_device: HashMap<(NodeId, u32), NodeId> = HashMap::new();
+        let mut moved: HashSet<NodeId> = HashSet::new();
+        for i in 0..self.drafts.len() {
+            if !matches!(self.drafts[i].node.op.name.as_str(), "Merge" | "RefMerge") {
+                continue;
+            }
+            let device = self.drafts[i].device;
+            for k in 0..self.drafts[i].inputs.len() {
+                let from = self.drafts[i].inputs[k].node;
+                let Some(at) = self.places.get(&from).copied() else {
+                    continue;
+                };
+                let op = self.drafts[at].node.op.name.as_str();
+                if !matches!(op, "NextIteration" | "RefNextIteration") {
+                    continue;
+                }
+                let here = match of_device.get(&(from, device)) {
+                    Some(known) => *known,
+                    None if moved.insert(from) => {
+                        self.drafts[at].device = device;
+                        from
+                    }
+                    None => {
+                        let d = &self.drafts[at];
+                        let mut copy = (*d.node).clone();
+                        let (inputs, controls) = (d.inputs.clone(), d.controls.clone());
+                        copy.id = self.next_id();
+                        self.add(copy, device, inputs, controls, None)
+                    }
+                };
+                of_device.insert((from, device), here);
+                self.drafts[i].inputs[k].node = here;
+            }
+        }
+    }
+
     /// A reference is of use only where the variable is.
     fn may_cross(&self, draft: usize, input: usize, there: u32) -> Result<()> {
         let d = &self.drafts[draft];

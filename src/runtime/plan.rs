@@ -3,7 +3,7 @@
 use super::devices::DeviceSet;
 use super::find_kernel;
 use super::functions::{Calls, expand};
-use super::loops::{assign_frames, check_cycles};
+use super::loops::assign_frames;
 use super::memory::Memory;
 use super::partition::{is_made_here, is_transfer, partition};
 use super::place::place;
@@ -174,9 +174,12 @@ pub(super) fn compile(
             }
         }
     }
-    check_cycles(&nodes)?;
     let drafts: Vec<&Node> = needed.iter().map(|d| &*d.node).collect();
-    let frames = assign_frames(&mut nodes, &drafts)?;
+    let fed = signature.feeds.iter().zip(&feeds);
+    let fed: Vec<(String, &[Edge])> = fed
+        .map(|(e, edges)| (all[e.node.number()].name.clone(), edges.as_slice()))
+        .collect();
+    let frames = assign_frames(&mut nodes, &drafts, &fed)?;
     let roots = (0..nodes.len() as u32)
         .filter(|i| {
             let n = &nodes[*i as usize];

@@ -82,6 +82,7 @@ struct Inner {
     devices: DeviceSet,
     kernels: KernelCache,
     calls: Calls,
+    /// By what they run, with the graph's edits until then.
     plans: Mutex<HashMap<RunSignature, (u64, Arc<Executable>)>>,
     steps: Mutex<Vec<Weak<Step>>>,
     closed: AtomicBool,
@@ -260,8 +261,10 @@ impl Session {
 
     fn plan(&self, signature: &RunSignature) -> Result<Arc<Executable>> {
         let inner = &self.0;
-        let version = inner.graph.version();
-        if let Some((_, plan)) = inner.plans.lock().get(signature) {
+        let edits = inner.graph.edits();
+        if let Some((known, plan)) = inner.plans.lock().get(signature)
+            && *known == edits
+        {
             return Ok(plan.clone());
         }
         let plan = compile(
@@ -277,7 +280,7 @@ impl Session {
         inner
             .plans
             .lock()
-            .insert(signature.clone(), (version, plan.clone()));
+            .insert(signature.clone(), (edits, plan.clone()));
         Ok(plan)
     }
 
@@ -464,5 +467,41 @@ mod tests {
         assert_eq!(e.code(), crate::error::Code::DeadlineExceeded);
         let told = "_far' (0 elements; waiting: 1 to dequeue, 0 to enqueue)";
         assert!(e.message().contains(told), "{e}");
+    }
+
+    #[test]
+    fn a_graph_that_is_changed_is_compiled_again() {
+        let g = Graph::new();
+        let v = g
+            .root()
+            .get_variable("v", (), crate::ops::state::init::zeros());
+        let add = v.assign_add(1.0f32).node();
+        let y = g.root().constant(2.0f32);
+        let session = Session::new(&g).unwrap();
+        session.run_target(g.init_op()).unwrap();
+        let run = || {
+            session.fetch(y).unwrap();
+            session.fetch("v:0").unwrap().to_scalar::<f32>().unwrap()
+        };
+        assert_eq!(run(), 0.0);
+        g.add_control(y.node().id(), add.id());
+        assert_eq!(run(), 1.0);
+    }
+
+    /// Time that grows with the square of the length would be minutes here.
+    #[test]
+    fn long_chains_of_identities_are_compiled_in_linear_time() {
+        let g = Graph::new();
+        let x = g.placeholder("x", DType::F32, [1]);
+        let mut y = x;
+        for _ in 0..40_000 {
+            y = g.root().identity(y);
+        }
+        let last = g.root().after([y]).neg(y);
+        let session = Session::new(&g).unwrap();
+        let out = session
+            .run([(x, Tensor::from([1.0f32]))], [last], ())
+            .unwrap();
+        assert_eq!(out[0].data::<f32>().unwrap(), [-1.0]);
     }
 }

@@ -11,6 +11,7 @@ use crate::kernel::{Env, Value};
 use crate::registry::Registry;
 use crate::tensor::Tensor;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// A node of a run before it is planned: the graph's node, with inputs that may have been redirected.
@@ -68,27 +69,27 @@ fn index(drafts: &[Draft]) -> HashMap<NodeId, usize> {
         .collect()
 }
 
-/// Redirects data and control edges, following chains to their end.
+/// Redirects data and control edges, following chains to their end, or to what is fed.
 fn redirect(
     drafts: &mut [Draft],
     fetches: &mut [Endpoint],
     fed: &HashSet<Endpoint>,
-    to: &HashMap<Endpoint, Endpoint>,
-    controls: &HashMap<NodeId, NodeId>,
+    mut to: HashMap<Endpoint, Endpoint>,
+    mut controls: HashMap<NodeId, NodeId>,
 ) {
-    let last = |mut e: Endpoint| {
-        while let Some(next) = to.get(&e).filter(|_| !fed.contains(&e)) {
-            e = *next;
-        }
-        e
+    shorten(&mut to, |e| fed.contains(e));
+    shorten(&mut controls, |_| false);
+    let last = |e: Endpoint| match to.get(&e).filter(|_| !fed.contains(&e)) {
+        Some(end) => *end,
+        None => e,
     };
     for d in drafts.iter_mut() {
         for e in &mut d.inputs {
             *e = last(*e);
         }
         for c in &mut d.controls {
-            while let Some(next) = controls.get(c) {
-                *c = *next;
+            if let Some(end) = controls.get(c) {
+                *c = *end;
             }
         }
         d.controls.sort();
@@ -96,6 +97,22 @@ fn redirect(
     }
     for e in fetches.iter_mut() {
         *e = last(*e);
+    }
+}
+
+/// Leads each key to the end of its chain.
+fn shorten<K: Copy + Eq + Hash>(to: &mut HashMap<K, K>, is_end: impl Fn(&K) -> bool) {
+    let keys: Vec<K> = to.keys().copied().collect();
+    let mut path = Vec::new();
+    for key in keys {
+        let mut end = key;
+        while let Some(next) = to.get(&end).filter(|_| path.is_empty() || !is_end(&end)) {
+            path.push(end);
+            end = *next;
+        }
+        for k in path.drain(..) {
+            to.insert(k, end);
+        }
     }
 }
 
@@ -146,7 +163,7 @@ fn remove_identities(
             controls.insert(n.id, input.node);
         }
     }
-    redirect(drafts, fetches, fed, &to, &controls);
+    redirect(drafts, fetches, fed, to, controls);
 }
 
 fn is_pure(n: &Node) -> bool {
@@ -291,7 +308,7 @@ fn merge_equal(
             None => same.push(i),
         }
     }
-    redirect(drafts, fetches, fed, &to, &controls);
+    redirect(drafts, fetches, fed, to, controls);
 }
 
 /// Comparing large constants costs more than it saves.

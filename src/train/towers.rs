@@ -150,7 +150,7 @@ impl<'g> Towers<'g> {
             VariablePlacement::Balanced => &self.devices,
         };
         for device in self.devices.iter().chain(variables) {
-            DeviceSpec::parse(device).map_err(|e| e.at_line(location))?;
+            DeviceSpec::parse_request(device).map_err(|e| e.at_line(location))?;
         }
         let mut replicas = Replicas {
             scope: self.scope,

@@ -283,6 +283,7 @@ impl Expander<'_> {
                 port: e.port,
             },
         };
+        let groups = Groups::of(body, format!("{}/{local}", call.name));
         for n in body.nodes.iter().filter(|n| new_id.contains_key(&n.id)) {
             let within = |id: &NodeId| new_id.contains_key(id);
             let waits = n.inputs.iter().any(|e| within(&e.node)) || n.controls.iter().any(within);
@@ -301,6 +302,7 @@ impl Expander<'_> {
             copy.id = new_id[&n.id];
             copy.name = format!("{}/{local}{}", call.name, n.name);
             copy.location = call.location;
+            groups.rename(&mut copy);
             if copy.device.is_empty() {
                 copy.device.clone_from(&call.device);
             }
@@ -397,6 +399,36 @@ impl Expander<'_> {
             constants: None,
         });
         Ok(id)
+    }
+}
+
+/// The colocation groups of a body, each call of which has groups of its own.
+struct Groups<'a> {
+    /// The names of nodes, when any node names a group.
+    names: HashSet<&'a [u8]>,
+    prefix: String,
+}
+
+impl<'a> Groups<'a> {
+    fn of(body: &'a Body, prefix: String) -> Groups<'a> {
+        let any = body.nodes.iter().any(|n| n.attrs.0.contains_key("_class"));
+        let named = body.nodes.iter().filter(|_| any);
+        Groups {
+            names: named.map(|n| n.name.as_bytes()).collect(),
+            prefix,
+        }
+    }
+    /// Names the groups of a node as the nodes of the body are named now.
+    fn rename(&self, node: &mut Node) {
+        let Some(AttrValue::BytesList(groups)) = node.attrs.0.get_mut("_class") else {
+            return;
+        };
+        for g in groups {
+            let name = g.strip_prefix(b"loc:@").filter(|n| self.names.contains(n));
+            if let Some(name) = name {
+                *g = [b"loc:@", self.prefix.as_bytes(), name].concat();
+            }
+        }
     }
 }
 

@@ -307,3 +307,35 @@ fn a_function_is_written_as_it_was_made() {
     );
     assert_eq!(g.functions().len(), 2);
 }
+
+/// The groups of a body are those of one call.
+#[test]
+fn calls_on_two_devices_have_colocation_groups_of_their_own() {
+    let beside_a = "attr { key: '_class' value { list { s: 'loc:@a' } } }";
+    let nodes = node("a", "Neg", "x", T) + &node("b", "Neg", "a:y:0", &format!("{T} {beside_a}"));
+    let g = graph(&[function("f", false, &nodes, "b:y:0", "")]);
+    let x = g.placeholder("x", crate::DType::F32, [None]);
+    g.device("/cpu:2").named("a").neg(x);
+    let calls = [0, 1].map(|i| {
+        let at = g.device(&format!("/cpu:{i}"));
+        at.op("f").name(format!("c{i}")).input(x).out()
+    });
+    let options = SessionOptions {
+        cpu_devices: 3,
+        ..Default::default()
+    };
+    let session = Session::with_options(&g, &options).unwrap();
+    let traced = crate::RunOptions {
+        trace: true,
+        ..Default::default()
+    };
+    let feed = [(x, Tensor::from([1.5f32]))];
+    let fetches = [calls[0].name(), calls[1].name(), "a:0".into()];
+    let (out, metadata) = session.run_with(feed, fetches, (), &traced).unwrap();
+    let values: Vec<f32> = out.iter().map(|t| t.data::<f32>().unwrap()[0]).collect();
+    assert_eq!(values, [1.5, 1.5, -1.5]);
+    for (name, cpu) in [("c0/b", 0), ("c1/a", 1), ("c1/b", 1), ("a", 2)] {
+        let n = metadata.nodes.iter().find(|n| n.name == name).unwrap();
+        assert!(n.device.ends_with(&format!("CPU:{cpu}")), "{n:?}");
+    }
+}
