@@ -1,8 +1,10 @@
 //! The executor: tokens flow along the edges of a plan; a node runs when all its inputs have arrived.
 
-use super::frames::{Frame, Place, Ready, States, reset_states};
+use super::frames::{Frame, Place, Ready, States, reset_states, take_apart};
 use super::plan::{Action, Executable};
+use super::ready::{Lines, Slice};
 use super::trace::{Started, Trace, Waited};
+use crate::device::cpu::ThreadPool;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::{AsyncCall, FrameIter, OpContext, Step, Value};
@@ -11,6 +13,7 @@ use crate::sync::{Condvar, Mutex};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -54,6 +57,8 @@ pub(super) struct Run {
     pub(super) fetched: Mutex<Vec<Option<Value>>>,
     /// Nodes that are ready, running, or waiting for an asynchronous kernel.
     pub(super) outstanding: AtomicUsize,
+    /// Those of them that wait for a thread.
+    pub(super) lines: Lines,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
     finished: Mutex<bool>,
@@ -73,7 +78,7 @@ impl Run {
         plan: &Arc<Executable>,
         step: Arc<Step>,
         feeds: Vec<Tensor>,
-        pool: &crate::device::cpu::ThreadPool,
+        pool: &ThreadPool,
         trace: Option<Arc<Trace>>,
         caller: Caller,
     ) -> Result<Arc<Run>> {
@@ -103,6 +108,7 @@ impl Run {
             fetched: Mutex::new(vec![None; plan.fetch_names.len()]),
             // One for the starter, so that nothing ends before everything has begun.
             outstanding: AtomicUsize::new(1),
+            lines: Lines::default(),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
             finished: Mutex::new(false),
@@ -143,9 +149,7 @@ impl Run {
             Some(_guest) => run.work(ready, pool),
             None => {
                 run.note_ready(&ready);
-                for node in ready {
-                    run.spawn(node, pool);
-                }
+                run.put_in_line(ready, pool);
             }
         }
         run.release(1);
@@ -228,60 +232,68 @@ impl Run {
         self.step.rendezvous.abort(error);
     }
 
-    fn spawn(self: &Arc<Run>, ready: Ready, pool: &crate::device::cpu::ThreadPool) {
-        let run = self.clone();
-        pool.spawn(Box::new(move || {
-            // The pool outlives the task: the plan's devices hold it.
-            let pool = run.plan.nodes[ready.node as usize].env.pool.clone();
-            run.work(vec![ready], &pool);
-        }));
+    /// Works for the run, beginning with these nodes, until nothing is left to do here.
+    fn work(self: &Arc<Run>, ready: Vec<Ready>, pool: &ThreadPool) {
+        self.lines.enter();
+        self.note_ready(&ready);
+        self.serve(ready, pool);
     }
 
-    /// Runs ready nodes, and what they make ready, until nothing is left to do here: the newest first, whose inputs are
-    /// at hand, but now and then the oldest, so that a long loop does not keep it (on another device, say) waiting.
-    fn work(self: &Arc<Run>, mut ready: Vec<Ready>, pool: &crate::device::cpu::ThreadPool) {
+    /// Runs nodes and what they make ready, the newest first, whose inputs are at hand, but now and then the oldest; then
+    /// those in line. After a while what is ready here goes to the end of the line, and the thread to others who wait.
+    pub(super) fn serve(self: &Arc<Run>, mut ready: Vec<Ready>, pool: &ThreadPool) {
         let mut local: Vec<Ready> = Vec::new();
         self.distribute(&mut ready, &mut local, pool);
-        let mut turn = 0u32;
+        let (mut turn, mut slice) = (0u32, Slice::new());
         loop {
             turn = turn.wrapping_add(1);
-            let next = match turn.is_multiple_of(FAIRNESS) && !local.is_empty() {
+            let is_fair = turn.is_multiple_of(FAIRNESS);
+            let next = match is_fair && !local.is_empty() {
                 true => Some(local.remove(0)),
                 false => local.pop(),
             };
-            let Some(next) = next else { break };
+            let Some(next) = next.or_else(|| self.lines.next_or_leave()) else {
+                return;
+            };
+            let long = self.is_long(next.node);
             // What became ready was counted then; a node that is over is taken off the count.
             if self.execute(&next, &mut ready) {
+                self.note_ready(&ready);
                 self.distribute(&mut ready, &mut local, pool);
                 self.release(1);
+            }
+            if (is_fair || long) && slice.is_over() {
+                let others = pool.has_waiting();
+                if others || !self.lines.is_empty() {
+                    self.put_in_line(local.drain(..), pool);
+                }
+                if others {
+                    return pool.spawn_last(self.server());
+                }
+                slice = Slice::new();
             }
         }
     }
 
-    /// Short nodes are run here; of the long ones one may be, the others go to other threads.
+    /// Short nodes are run here; of the long ones one may be, if there is nothing else; the others wait for a thread.
     fn distribute(
         self: &Arc<Run>,
         ready: &mut Vec<Ready>,
         local: &mut Vec<Ready>,
-        pool: &crate::device::cpu::ThreadPool,
+        pool: &ThreadPool,
     ) {
-        self.note_ready(ready);
-        let mut long = None;
+        let mut long: SmallVec<[Ready; 4]> = SmallVec::new();
         for next in ready.drain(..).rev() {
-            if self.is_long(next.node) {
-                if let Some(other) = long.replace(next) {
-                    self.spawn(other, pool);
-                }
-            } else {
-                local.push(next);
+            match self.is_long(next.node) {
+                true => long.push(next),
+                false => local.push(next),
             }
         }
-        if let Some(next) = long {
-            if local.is_empty() || pool.threads() == 1 {
-                local.insert(0, next);
-            } else {
-                self.spawn(next, pool);
-            }
+        if local.is_empty() {
+            local.extend(long.pop());
+        }
+        if !long.is_empty() {
+            self.put_in_line(long.into_iter().rev(), pool);
         }
     }
 
@@ -335,7 +347,7 @@ impl Run {
                 let mut ctx =
                     OpContext::new(&n.info, &n.env, &self.step, &mut inputs, &mut outputs);
                 ctx.at = frame_iter(place);
-                kernel.compute(&mut ctx)?;
+                caught(|| kernel.compute(&mut ctx))?;
                 if let Some(i) = outputs.iter().position(Option::is_none) {
                     return Err(Error::internal(format!(
                         "the kernel did not set output {i}"
@@ -457,10 +469,14 @@ impl Run {
         let (info, env) = (n.info.clone(), n.env.clone());
         let mut call = AsyncCall::new(info, env, self.step.clone(), inputs, done);
         call.at = at;
-        kernel.start(call);
+        // A kernel that panics loses its call, which ends it.
+        let panicked = caught(|| {
+            kernel.start(call);
+            Ok(())
+        });
         let mut s = slot.lock();
         match std::mem::replace(&mut *s, Slot::Left(self.now())) {
-            Slot::Done(r) => Some(self.checked(node, r)),
+            Slot::Done(r) => Some(panicked.and_then(|()| self.checked(node, r))),
             _ => None,
         }
     }
@@ -479,7 +495,7 @@ impl Run {
         Ok(values.into_iter().map(Some).collect())
     }
 
-    fn release_after(self: &Arc<Run>, ready: Vec<Ready>, pool: &crate::device::cpu::ThreadPool) {
+    fn release_after(self: &Arc<Run>, ready: Vec<Ready>, pool: &ThreadPool) {
         if !ready.is_empty() {
             self.work(ready, pool);
         }
@@ -571,9 +587,25 @@ fn frame_iter(place: &Place) -> FrameIter {
         })
 }
 
+/// Calls a kernel; one that panics fails its step, and nothing else.
+fn caught<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let said = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Error::internal(format!(
+            "the kernel panicked: {}",
+            said.unwrap_or_default()
+        )))
+    })
+}
+
 impl Drop for Run {
     fn drop(&mut self) {
         let states = std::mem::take(&mut self.root);
+        // The iterations of loops that were under way own their loops, and these own them.
+        take_apart(std::mem::take(&mut *self.root_frames.lock()));
         // Values left behind by a failed step must not live on in the pool of states.
         if self.failed.load(Ordering::Acquire) {
             return;

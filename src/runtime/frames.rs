@@ -97,6 +97,16 @@ pub(super) fn reset_states(plan: &Executable, frame: u32, states: &mut States) {
     }
 }
 
+/// Frees loops that were left in the midst, and those inside of them.
+pub(super) fn take_apart(frames: HashMap<u32, Arc<Frame>>) {
+    for frame in frames.into_values() {
+        let iterations = std::mem::take(&mut frame.state.lock().iterations);
+        for i in iterations {
+            take_apart(std::mem::take(&mut *i.children.lock()));
+        }
+    }
+}
+
 /// A Merge runs once: with its first live input, or dead when all inputs are.
 fn merge_is_ready(s: &mut NodeState) -> bool {
     if s.fired || s.pending > 0 {

@@ -14,6 +14,7 @@ mod partition;
 mod place;
 mod plan;
 mod prune;
+mod ready;
 mod run_metadata;
 mod session;
 mod simplify;

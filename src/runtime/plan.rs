@@ -55,6 +55,8 @@ pub(super) struct PlanNode {
     pub(super) slot: u32,
     pub(super) info: Arc<NodeInfo>,
     pub(super) env: Arc<Env>,
+    /// The number of its device.
+    pub(super) device: u32,
     pub(super) location: Option<&'static Location<'static>>,
     /// For each data input, whether the kernel takes a reference as it is.
     pub(super) takes_ref: Vec<bool>,
@@ -281,6 +283,7 @@ fn plan_node(
         is_transfer: is_transfer(&n.op.name),
         info,
         env,
+        device: draft.device,
         location: n.location,
         takes_ref: draft
             .inputs

@@ -77,7 +77,7 @@ impl Condvar {
     }
 }
 
-/// crossbeam's `deque`. A batch that is stolen is for a while in neither queue, as there.
+/// crossbeam's `deque`.
 pub mod deque {
     pub use crossbeam::deque::Steal;
     use shuttle::sync::Mutex;
@@ -107,15 +107,6 @@ pub mod deque {
         }
         pub fn steal(&self) -> Steal<T> {
             stolen(with(&self.0, VecDeque::pop_front))
-        }
-        pub fn steal_batch_and_pop(&self, dest: &Worker<T>) -> Steal<T> {
-            let mut batch = with(&self.0, |t| {
-                let half = t.len().div_ceil(2);
-                t.drain(..half).collect::<VecDeque<T>>()
-            });
-            let first = batch.pop_front();
-            with(&dest.0, |t| t.extend(batch));
-            stolen(first)
         }
     }
 

@@ -4,6 +4,7 @@ mod compare;
 mod devices;
 mod graphs;
 mod meta;
+mod soak;
 
 use crate::oracle::replays::{replay_in, unpack};
 use crate::oracle::tolerance::of_gradients;

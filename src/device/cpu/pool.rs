@@ -8,6 +8,9 @@ use crate::sync::{Condvar, Mutex, spins, thread_local};
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
+/// Of so many tasks that a worker takes, one comes from the queue whose turn it is.
+const FAIRNESS: u32 = 16;
+
 /// A piece of work.
 pub type Task = Box<dyn FnOnce() + Send>;
 
@@ -162,6 +165,17 @@ impl ThreadPool {
         self.shared.wake_one();
     }
 
+    /// Starts a task when those that wait have been started.
+    pub fn spawn_last(&self, task: Task) {
+        self.shared.injector.push(task);
+        self.shared.wake_one();
+    }
+
+    /// Whether tasks, or loops that want help, wait for a thread.
+    pub fn has_waiting(&self) -> bool {
+        !self.shared.is_idle()
+    }
+
     /// Calls `body(0)` … `body(jobs - 1)`, each once, on the calling thread and on idle workers, and
     /// returns when all have returned. Which thread runs a job is not defined; so results are
     /// reproducible exactly when jobs write to separate places and `jobs` does not depend on the threads.
@@ -286,24 +300,29 @@ impl Shared {
         }
         None
     }
-    fn find_task(&self) -> Option<Task> {
-        let own = LOCAL.with(|l| l.borrow().as_ref().and_then(|(_, w)| w.pop()));
-        if own.is_some() {
-            return own;
+    /// A worker's next task: its own newest one, whose data is at hand, else one that waits for any worker, else another
+    /// worker's oldest. Every so often each of these queues comes first, so that no task waits for ever.
+    fn find_task(&self, turn: u32) -> Option<Task> {
+        let is_fair = turn.is_multiple_of(FAIRNESS);
+        if !is_fair {
+            let own = LOCAL.with(|l| l.borrow().as_ref().and_then(|(_, w)| w.pop()));
+            if own.is_some() {
+                return own;
+            }
         }
+        let queues = self.stealers.len() + 1;
+        let first = match is_fair {
+            true => (turn / FAIRNESS) as usize,
+            false => 0,
+        };
         loop {
             let mut retry = false;
-            let from_injector = LOCAL.with(|l| match &*l.borrow() {
-                Some((_, w)) => self.injector.steal_batch_and_pop(w),
-                None => self.injector.steal(),
-            });
-            match from_injector {
-                Steal::Success(t) => return Some(t),
-                Steal::Retry => retry = true,
-                Steal::Empty => {}
-            }
-            for s in &self.stealers {
-                match s.steal() {
+            for k in 0..queues {
+                let stolen = match (first + k) % queues {
+                    0 => self.injector.steal(),
+                    i => self.stealers[i - 1].steal(),
+                };
+                match stolen {
                     Steal::Success(t) => return Some(t),
                     Steal::Retry => retry = true,
                     Steal::Empty => {}
@@ -323,15 +342,15 @@ impl Shared {
 
 fn run_worker(shared: Arc<Shared>, worker: Worker<Task>) {
     LOCAL.with(|l| *l.borrow_mut() = Some((Arc::downgrade(&shared), worker)));
-    let mut idle = 0;
+    let (mut idle, mut turn) = (0, 0u32);
     while !shared.stop.load(Ordering::SeqCst) {
         if let Some(l) = shared.find_loop() {
             idle = 0;
             shared.active.fetch_add(1, Ordering::AcqRel);
             l.work();
             shared.active.fetch_sub(1, Ordering::AcqRel);
-        } else if let Some(task) = shared.find_task() {
-            idle = 0;
+        } else if let Some(task) = shared.find_task(turn) {
+            (idle, turn) = (0, turn.wrapping_add(1));
             shared.active.fetch_add(1, Ordering::AcqRel);
             // A task that panics must not take its worker away from the others.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(task));
