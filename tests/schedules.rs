@@ -9,6 +9,8 @@ mod executor;
 mod pool;
 #[path = "schedules/queue.rs"]
 mod queue;
+#[path = "schedules/rendezvous.rs"]
+mod rendezvous;
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
