@@ -6,7 +6,7 @@ use super::ready::{Lines, Slice};
 use super::trace::{Started, Trace, Waited};
 use crate::device::cpu::ThreadPool;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::kernel::{AsyncCall, FrameIter, OpContext, Step, Value};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
@@ -185,9 +185,15 @@ impl Run {
             }
             drop(finished);
             if deadline.is_some_and(|d| Instant::now() >= d) {
+                let keys = self.step.rendezvous.waited_for();
+                let unsent = keys.iter().map(|k| format!("; nobody has sent {k}"));
                 self.fail(Error::new(
-                    crate::error::Code::DeadlineExceeded,
-                    format!("Timed out waiting for notification{}", waiting.for_what()),
+                    Code::DeadlineExceeded,
+                    format!(
+                        "Timed out waiting for notification{}{}",
+                        waiting.for_what(),
+                        unsent.collect::<String>()
+                    ),
                 ));
                 finished = self.finished.lock();
                 // What has begun is ended by the cancellation: wait for it.

@@ -2,6 +2,7 @@
 //!
 //! None of it changes a result by a bit: folding calls the same kernels.
 
+use super::partition::is_transfer;
 use super::prune::RunSignature;
 use super::single::SingleOp;
 use crate::def::AttrValue;
@@ -117,7 +118,7 @@ fn shorten<K: Copy + Eq + Hash>(to: &mut HashMap<K, K>, is_end: impl Fn(&K) -> b
 }
 
 /// An Identity of a value (not of a reference, whose reading has its moment) only renames it. One behind a Switch
-/// stays: what it controls must die with it.
+/// or a `_Recv` stays: what it controls must die with it.
 fn remove_identities(
     drafts: &mut [Draft],
     fetches: &mut [Endpoint],
@@ -141,7 +142,7 @@ fn remove_identities(
         let branches = matches!(
             from.op.name.as_str(),
             "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge" | "Enter" | "Exit"
-        );
+        ) || is_transfer(&from.op.name);
         let passes = matches!(
             n.op.name.as_str(),
             "Identity" | "StopGradient" | "PreventGradient"

@@ -2,9 +2,11 @@
 
 mod compare;
 mod devices;
+mod fairness;
 mod graphs;
 mod meta;
 mod soak;
+mod spanning;
 
 use crate::oracle::replays::{replay_in, unpack};
 use crate::oracle::tolerance::of_gradients;

@@ -29,7 +29,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from cases.harness import CODES, clean, config, const
-from sessions import control_flow, storage, updates
+from sessions import control_flow, spanning, storage, updates
 from sessions.common import FOLDER
 
 tf.disable_v2_behavior()
@@ -57,13 +57,15 @@ def in_folder(value, old, new):
     return out
 
 
-def record(out, name, graph, runs, meta=None):
+def record(out, name, graph, runs, meta=None, devices=1, parts=None):
     """Runs the session and writes both files, and the MetaGraphDef if there is one.
+
+    With parts, the graph written is that of the partitions (see sessions/spanning.py), with the same values.
 
     Runs that say so may fail, with the code that they name instead of TensorFlow's if they do.
     """
     data, errors = tf.GraphDef(), 0
-    with tempfile.TemporaryDirectory() as folder, tf.Session(graph=graph, config=config()) as session:
+    with tempfile.TemporaryDirectory() as folder, tf.Session(graph=graph, config=config(devices)) as session:
         for k, (feeds, fetches, targets, *may_fail) in enumerate(runs):
             for t, value in feeds.items():
                 const(data, f"run{k}/feed/{t.name}", np.asarray(value, t.dtype.as_numpy_dtype))
@@ -81,14 +83,17 @@ def record(out, name, graph, runs, meta=None):
                 got, errors = [np.zeros(0, np.float32)] * len(fetches), errors + 1
             for t, value in zip(fetches, got):
                 const(data, f"run{k}/fetch/{t.name}", np.asarray(in_folder(value, folder, FOLDER)))
-    size = 0
-    files = [("pb", graph.as_graph_def(add_shapes=True)), ("runs.pb", data)] + ([("meta", meta)] if meta else [])
+    size, definition = 0, graph.as_graph_def(add_shapes=True)
+    if parts:
+        definition, names = parts
+        data = spanning.renamed(data, names, [n.name for n in definition.node if n.op in ("_Send", "_HostSend")])
+    files = [("pb", definition), ("runs.pb", data)] + ([("meta", meta)] if meta else [])
     for suffix, message in files:
         packed = gzip.compress(message.SerializeToString(deterministic=True), mtime=0)
         size += len(packed)
         with open(os.path.join(out, f"{name}.{suffix}.gz"), "wb") as f:
             f.write(packed)
-    print(f"{name}: {len(graph.get_operations())} nodes, {len(runs)} runs, {errors} errors, {size} bytes", flush=True)
+    print(f"{name}: {len(definition.node)} nodes, {len(runs)} runs, {errors} errors, {size} bytes", flush=True)
 
 
 # ------------------------------------------------------------------ random numbers
@@ -563,7 +568,7 @@ def main():
     args = p.parse_args()
     globals()["SEED"] = args.seed
     os.makedirs(args.out, exist_ok=True)
-    TOPICS.update(updates.TOPICS | storage.TOPICS | control_flow.TOPICS)
+    TOPICS.update(updates.TOPICS | storage.TOPICS | control_flow.TOPICS | spanning.TOPICS)
     for name, make in TOPICS.items():
         if not args.only or name in args.only.split(","):
             for fixture in make():

@@ -4,7 +4,7 @@
 //! It runs in a process of its own, whose live buffers and threads can be counted.
 
 mod client;
-mod graph;
+pub mod graph;
 mod watch;
 
 use client::{Client, Expected, Shared};
@@ -146,6 +146,7 @@ fn session(
         cpu_devices: DEVICES,
         ..SessionOptions::default()
     };
+    let before = pool_stats().in_use;
     let session = Session::with_options(g, &options).unwrap();
     session.run_target(g.init_op()).unwrap();
     let seeds: Vec<u64> = (0..CLIENTS).map(|_| random.below(u64::MAX)).collect();
@@ -166,13 +167,11 @@ fn session(
         std::thread::sleep(pause);
         session.close();
     }
-    let mut made = 0;
-    let mut all = Vec::new();
-    for c in clients {
-        let one = c.join().unwrap();
-        made += one.steps;
-        all.push(one);
-    }
+    let all: Vec<_> = clients.into_iter().map(|c| c.join().unwrap()).collect();
+    // What a living session keeps does not grow with its steps.
+    let kept = pool_stats().in_use.saturating_sub(before);
+    assert!(kept < 1 << 20, "a session keeps {kept} bytes");
+    let made = all.iter().map(|c| c.steps).sum();
     shared.add(all, closes);
     made
 }

@@ -101,9 +101,10 @@ def clean(message):
     return re.split(r"\n\t ?\[\[\{\{node|\n\nOriginal stack|\n\t \[\[", message)[0].strip()
 
 
-def config():
-    """Sessions that rewrite nothing."""
+def config(devices=1):
+    """Sessions that rewrite nothing, with so many CPU devices."""
     c = tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    c.device_count["CPU"] = devices
     off = rewriter_config_pb2.RewriterConfig.OFF
     c.graph_options.rewrite_options.disable_meta_optimizer = True
     c.graph_options.rewrite_options.constant_folding = off
