@@ -23,10 +23,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "_Arg",
         "stands only in bodies that are compiled: every recorded call",
     ),
-    ("_HostRecv", TRANSFER),
     ("_HostSend", TRANSFER),
-    ("_Recv", TRANSFER),
-    ("_Send", TRANSFER),
     (
         "_SwitchN",
         "stands only where Case is compiled: the recorded functions",
