@@ -250,7 +250,7 @@ impl Run {
     pub(super) fn serve(self: &Arc<Run>, mut ready: Vec<Ready>, pool: &ThreadPool) {
         let mut local: Vec<Ready> = Vec::new();
         self.distribute(&mut ready, &mut local, pool);
-        let (mut turn, mut slice) = (0u32, Slice::new());
+        let (mut turn, mut slice) = (0u32, Slice::default());
         loop {
             turn = turn.wrapping_add(1);
             let is_fair = turn.is_multiple_of(FAIRNESS);
@@ -276,7 +276,7 @@ impl Run {
                 if others {
                     return pool.spawn_last(self.server());
                 }
-                slice = Slice::new();
+                slice = Slice::default();
             }
         }
     }

@@ -15,17 +15,15 @@ use std::time::{Duration, Instant};
 /// So many microseconds a thread goes on before it looks for others who wait.
 const SLICE: u32 = 2_000;
 
-/// The time since which a thread is at work.
-pub(super) struct Slice(Instant);
+/// The time for which a thread has been at work, from the first look on.
+#[derive(Default)]
+pub(super) struct Slice(Option<Instant>);
 
 impl Slice {
-    /// One that begins now.
-    pub(super) fn new() -> Slice {
-        Slice(Instant::now())
-    }
     /// Whether it is over; in a model, whose clock means nothing, it always is.
-    pub(super) fn is_over(&self) -> bool {
-        self.0.elapsed() >= Duration::from_micros(spins(SLICE).into())
+    pub(super) fn is_over(&mut self) -> bool {
+        let begun = self.0.get_or_insert_with(Instant::now);
+        begun.elapsed() >= Duration::from_micros(spins(SLICE).into())
     }
 }
 
