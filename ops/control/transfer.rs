@@ -97,10 +97,10 @@ fn bring(tensor: Tensor, to: Option<&Arc<Gpu>>, call: AsyncCall) {
     let from = tensor.gpu().cloned();
     match (from, to) {
         (None, Some(gpu)) if tensor.dtype().is_pod() => {
-            call.finish(gpu.upload(&tensor).map(|t| vec![t.into()]));
+            call.finish_with(|| gpu.upload(&tensor).map(|t| vec![t.into()]));
         }
         (Some(from), Some(gpu)) if !Arc::ptr_eq(&from, gpu) => {
-            call.finish(gpu.copy_from(&tensor).map(|t| vec![t.into()]));
+            call.finish_with(|| gpu.copy_from(&tensor).map(|t| vec![t.into()]));
         }
         (Some(from), None) => from.download(
             &tensor,

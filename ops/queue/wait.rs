@@ -95,7 +95,7 @@ pub(super) fn operate<T: Send + 'static>(
     let (step, source) = (call.step.clone(), queue.clone());
     let done: Done<T> = Box::new(move |result, delivery| {
         let pool = call.env.pool.clone();
-        let finish = move || call.finish(result.and_then(|r| outputs(r, &source)));
+        let finish = move || call.finish_with(|| result.and_then(|r| outputs(r, &source)));
         // What follows from an outcome is not the work of the one who happened to bring it about.
         match delivery {
             Delivery::Here => finish(),

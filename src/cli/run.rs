@@ -263,17 +263,20 @@ impl Args {
 }
 
 impl Beside {
-    fn keep_trace(&mut self, step: u64, metadata: RunMetadata) {
+    fn keep_trace(&mut self, step: u64, mut metadata: RunMetadata) {
+        if metadata.nodes.is_empty() {
+            return;
+        }
         let room = MOST_TRACED.saturating_sub(self.trace.len());
         let kept = metadata.nodes.len().min(room);
-        self.untraced += metadata.nodes.len() - kept;
+        let rest = metadata.nodes.split_off(kept);
+        self.untraced += rest.len();
         let offset = metadata.begin.map_or(Default::default(), |b| {
             b.saturating_duration_since(self.begun)
         });
-        self.trace.add(step, offset, &metadata.nodes[..kept]);
-        if !metadata.nodes.is_empty() {
-            self.metadata = metadata;
-        }
+        self.trace.add(step, offset, &metadata);
+        metadata.nodes.extend(rest);
+        self.metadata = metadata;
     }
 }
 

@@ -7,6 +7,7 @@ use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::resource::{Resource, Resources, Variable};
 use crate::shape::Shape;
+use crate::tensor::ledger::{Ledger, charge, charged};
 use crate::tensor::{ResourceHandle, Tensor};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -373,6 +374,8 @@ pub struct AsyncCall {
     /// The inputs.
     pub inputs: SmallVec<[Value; 4]>,
     done: Option<Done>,
+    /// Where its memory is entered, whoever's thread takes it.
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// Receives the outputs of an asynchronous call.
@@ -394,7 +397,15 @@ impl AsyncCall {
             at: FrameIter::default(),
             inputs,
             done: Some(done),
+            ledger: charged(),
         }
+    }
+    /// Ends the call with what `outcome` gives; the memory that it takes counts for the call.
+    pub fn finish_with(self, outcome: impl FnOnce() -> Result<Vec<Value>>) {
+        let charging = charge(self.ledger.clone());
+        let result = outcome();
+        drop(charging);
+        self.finish(result);
     }
     /// Ends the call with its outputs or its error. Only of a `_Recv` may the list be empty: its output is dead then.
     pub fn finish(mut self, result: Result<Vec<Value>>) {

@@ -1,5 +1,6 @@
 //! Traced steps in Chrome's trace event format, which Perfetto and `chrome://tracing` show.
 
+use super::run_metadata::RunMetadata;
 use super::trace::NodeStats;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -8,22 +9,21 @@ use std::time::Duration;
 /// Traced nodes as a file for trace viewers. Devices are processes, threads are threads, times are in microseconds; op,
 /// step, bytes and the time from ready to running are arguments. What passes from device to device stands in rows of its
 /// own, `_Send` and `_Recv`, with an arrow from the one to the other; what an asynchronous kernel only waited is a span beside
-/// the threads; the memory in use is a counter.
+/// the threads; the memory in use is a counter of each device and allocator.
 ///
 /// ```
-/// use tensorloom::runtime::{ChromeTrace, NodeStats};
+/// use tensorloom::runtime::ChromeTrace;
+/// use tensorloom::{Graph, RunOptions, Session};
 /// use std::time::Duration;
+/// let g = Graph::new();
+/// let y = g.root().constant([2.0f32, 3.0]).exp();
+/// let options = RunOptions { trace: true, ..RunOptions::default() };
+/// let (_, metadata) = Session::new(&g)?.run_with((), [y], (), &options)?;
 /// let mut trace = ChromeTrace::default();
-/// trace.add(1, Duration::ZERO, &[NodeStats {
-///     name: "logits/MatMul".into(),
-///     op: "MatMul".into(),
-///     device: "/job:localhost/replica:0/task:0/device:CPU:0".into(),
-///     start: Duration::from_micros(5),
-///     duration: Duration::from_micros(120),
-///     thread: "worker-0".into(),
-///     ..NodeStats::default()
-/// }]);
-/// assert!(trace.to_json().contains("\"dur\":120.0"));
+/// trace.add(1, Duration::ZERO, &metadata);
+/// std::fs::write(std::env::temp_dir().join("trace.json"), trace.to_json()).unwrap();
+/// # assert!(trace.to_json().contains("memory in use by cpu"));
+/// # Ok::<(), tensorloom::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ChromeTrace {
@@ -44,10 +44,10 @@ struct Row {
 }
 
 impl ChromeTrace {
-    /// Adds the nodes of a step that began at `offset`.
-    pub fn add(&mut self, step: u64, offset: Duration, nodes: &[NodeStats]) {
+    /// Adds a traced step that began at `offset`: its nodes, and the memory of its devices.
+    pub fn add(&mut self, step: u64, offset: Duration, metadata: &RunMetadata) {
         let at = |d: Duration| micros(offset + d);
-        let mut order: Vec<&NodeStats> = nodes.iter().collect();
+        let mut order: Vec<&NodeStats> = metadata.nodes.iter().collect();
         order.sort_by_key(|n| n.start);
         // Where rows of transfers are free again, and the sends whose other end has not come, by name.
         let mut busy: HashMap<(&str, &str), Vec<Duration>> = HashMap::new();
@@ -70,24 +70,15 @@ impl ChromeTrace {
                 "queued": micros(n.start.saturating_sub(n.scheduled)),
             });
             // A transfer's row is its own; elsewhere a thread does other things while a kernel waits.
-            let last = match &n.wait {
+            match &n.wait {
                 Some(w) if !is_transfer => {
                     self.span(row, &n.op, at(n.start), at(w.from), &args);
                     self.wait(row, n, at(w.from), at(w.until), &args);
                     let row = self.row(&n.device, &w.thread);
                     self.span(row, &n.op, at(w.resumed), at(n.end()), &args);
-                    row
                 }
-                _ => {
-                    self.span(row, &n.op, at(n.start), at(n.end()), &args);
-                    row
-                }
-            };
-            let memory = json!({
-                "ph": "C", "name": "tensor memory", "pid": last.pid, "ts": at(n.end()),
-                "args": {"bytes": n.memory_in_use},
-            });
-            self.events.push((at(n.end()), memory));
+                _ => self.span(row, &n.op, at(n.start), at(n.end()), &args),
+            }
             if is_send(&n.op) {
                 sent.entry(&n.name).or_default().push_back((row, n.start));
             }
@@ -97,6 +88,16 @@ impl ChromeTrace {
                 self.arrow((from, at(start)), (row, at(arrives)));
             }
             self.nodes += 1;
+        }
+        for m in &metadata.memory {
+            let pid = self.process(&m.device).0;
+            for (time, bytes) in &m.changes {
+                let event = json!({
+                    "ph": "C", "name": format!("memory in use by {}", m.allocator), "pid": pid,
+                    "ts": at(*time), "args": {"bytes": bytes},
+                });
+                self.events.push((at(*time), event));
+            }
         }
     }
     /// The number of nodes.
@@ -126,10 +127,13 @@ impl ChromeTrace {
         json!({"displayTimeUnit": "ms", "traceEvents": events}).to_string()
     }
 
-    fn row(&mut self, device: &str, name: &str) -> Row {
+    fn process(&mut self, device: &str) -> &mut (usize, BTreeMap<String, usize>) {
         let next = self.devices.len() + 1;
         let entry = self.devices.entry(device.to_string());
-        let (pid, rows) = entry.or_insert_with(|| (next, BTreeMap::new()));
+        entry.or_insert_with(|| (next, BTreeMap::new()))
+    }
+    fn row(&mut self, device: &str, name: &str) -> Row {
+        let (pid, rows) = self.process(device);
         let next = rows.len() + 1;
         let tid = *rows.entry(name.to_string()).or_insert(next);
         Row { pid: *pid, tid }
@@ -200,6 +204,12 @@ mod tests {
             ..NodeStats::default()
         }
     }
+    fn step(nodes: impl Into<Vec<NodeStats>>) -> RunMetadata {
+        RunMetadata {
+            nodes: nodes.into(),
+            ..RunMetadata::default()
+        }
+    }
     fn events(trace: &ChromeTrace, phase: &str) -> Vec<Value> {
         let v: Value = serde_json::from_str(&trace.to_json()).unwrap();
         let all = v["traceEvents"].as_array().unwrap();
@@ -218,8 +228,8 @@ mod tests {
             node("n", "Add", "cpu:0", 100, 1500),
             node("m", "Add", "cpu:1", 200, 1500),
         ];
-        trace.add(1, Duration::from_micros(1), &first);
-        trace.add(2, Duration::from_micros(50), &[other]);
+        trace.add(1, Duration::from_micros(1), &step(first));
+        trace.add(2, Duration::from_micros(50), &step([other]));
         assert_eq!(trace.len(), 3);
         assert_eq!(events(&trace, "M").len(), 5);
         let spans = events(&trace, "X");
@@ -247,7 +257,7 @@ mod tests {
             node("s", "_Send", "cpu:0", 100, 10),
             recv("r", "s", 120),
         ];
-        trace.add(1, Duration::ZERO, &nodes);
+        trace.add(1, Duration::ZERO, &step(nodes));
         let (starts, ends) = (events(&trace, "s"), events(&trace, "f"));
         assert_eq!((starts.len(), ends.len()), (3, 3));
         for (s, f) in starts.iter().zip(&ends) {
@@ -272,7 +282,7 @@ mod tests {
             ..node("q", "QueueDequeueV2", "cpu:0", 5, 620)
         };
         let mut trace = ChromeTrace::default();
-        trace.add(1, Duration::ZERO, &[waits]);
+        trace.add(1, Duration::ZERO, &step([waits]));
         let spans = events(&trace, "X");
         assert_eq!(
             (&spans[0]["ts"], &spans[0]["dur"]),

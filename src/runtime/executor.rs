@@ -323,6 +323,7 @@ impl Run {
             (std::mem::take(&mut s.inputs), s.dead, s.winner)
         };
         let started = self.trace.as_ref().map(|t| t.started());
+        let _charging = started.as_ref().map(Started::charge);
         if dead && n.is_transfer {
             // It tells the other end.
             inputs.iter_mut().for_each(|v| *v = None);

@@ -21,13 +21,15 @@ mod simplify;
 mod single;
 mod targets;
 mod trace;
+mod usage;
 
 pub use chrome_trace::ChromeTrace;
 pub use devices::DeviceAttributes;
 pub use kernels::find_kernel;
 pub use prune::RunSignature;
-pub use run_metadata::{DeviceMemory, RunMetadata};
+pub use run_metadata::RunMetadata;
 pub use session::{Callable, RunOptions, Session, SessionOptions};
 pub use single::{SingleOp, run_op};
 pub use targets::{AsEndpoint, AsNode, IntoFeeds, IntoFetches, IntoTargets};
 pub use trace::{NodeStats, OutputStats, Wait};
+pub use usage::{DeviceMemory, NodeMemory};

@@ -2,15 +2,13 @@
 
 use super::chrome_trace::{is_send, sender};
 use super::trace::{NodeStats, OutputStats};
+use super::usage::{DeviceMemory, NodeMemory};
 use crate::def::shape_to_proto;
 use crate::proto;
 use crate::shape::PartialShape;
 use prost::Message;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// The name of the memory that tensors are taken from.
-const ALLOCATOR: &str = "cpu";
 
 /// What a run tells besides its results: nothing, unless it was traced.
 ///
@@ -28,33 +26,15 @@ const ALLOCATOR: &str = "cpu";
 pub struct RunMetadata {
     /// What each node cost, in the order in which they ended.
     pub nodes: Vec<NodeStats>,
+    /// The memory of each device that ran a node, in the order of names, and of the host.
+    pub memory: Vec<DeviceMemory>,
     /// When their times began.
     pub begin: Option<Instant>,
     /// The same by the clock on the wall.
     pub begun_at: Option<SystemTime>,
 }
 
-/// The memory that a device's tensors were taken from, in a traced step. All CPU devices share one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct DeviceMemory {
-    /// The bytes of tensors that lived when the device's last node ended.
-    pub in_use: u64,
-    /// The most bytes that lived at the end of any of its nodes.
-    pub peak: u64,
-}
-
 impl RunMetadata {
-    /// The memory of each device that ran a node, by its name.
-    pub fn memory(&self) -> BTreeMap<String, DeviceMemory> {
-        let mut devices: BTreeMap<String, DeviceMemory> = BTreeMap::new();
-        for n in &self.nodes {
-            let d = devices.entry(n.device.clone()).or_default();
-            d.in_use = n.memory_in_use;
-            d.peak = d.peak.max(n.memory_in_use);
-        }
-        devices
-    }
-
     /// TensorFlow's message (`tf.compat.v1.RunMetadata`), with the step's statistics by device and nodes by start.
     pub fn to_proto(&self) -> proto::RunMetadata {
         let begun = self.begun_at.unwrap_or(UNIX_EPOCH);
@@ -66,7 +46,6 @@ impl RunMetadata {
         nodes.sort_by_key(|n| n.start);
         for n in nodes {
             let d = devices.entry(&n.device).or_default();
-            d.peak = d.peak.max(n.memory_in_use);
             let stats = d.stats(n, begun, transfers.label(n));
             d.nodes.push(stats);
         }
@@ -95,8 +74,6 @@ impl RunMetadata {
 struct Device {
     nodes: Vec<proto::NodeExecStats>,
     threads: BTreeMap<String, u32>,
-    /// The most bytes in use so far.
-    peak: u64,
 }
 
 impl Device {
@@ -110,10 +87,12 @@ impl Device {
                 tensor_description: Some(proto::TensorDescription {
                     dtype: o.dtype as i32,
                     shape: Some(shape_to_proto(&PartialShape::from(&o.shape))),
-                    allocation_description: Some(proto::AllocationDescription {
+                    allocation_description: o.block.map(|b| proto::AllocationDescription {
                         requested_bytes: o.bytes as i64,
-                        allocated_bytes: o.bytes as i64,
-                        allocator_name: ALLOCATOR.to_string(),
+                        allocated_bytes: b.bytes as i64,
+                        allocator_name: b.allocator.to_string(),
+                        has_single_reference: b.is_sole,
+                        ptr: b.address,
                         ..Default::default()
                     }),
                 }),
@@ -140,15 +119,37 @@ impl Device {
             timeline_label: label,
             thread_id,
             output: n.outputs.iter().enumerate().filter_map(output).collect(),
-            memory: vec![proto::AllocatorMemoryUsed {
-                allocator_name: ALLOCATOR.to_string(),
-                allocator_bytes_in_use: n.memory_in_use as i64,
-                peak_bytes: self.peak as i64,
+            memory: n.memory.iter().map(|m| used(m, begun)).collect(),
+            memory_stats: Some(proto::MemoryStats {
+                temp_memory_size: n.temporary as i64,
+                persistent_memory_size: n.persistent as i64,
                 ..Default::default()
-            }],
+            }),
             ..Default::default()
         }
     }
+}
+
+fn used(m: &NodeMemory, begun: Duration) -> proto::AllocatorMemoryUsed {
+    let record = |(at, bytes): &(Duration, i64)| proto::AllocationRecord {
+        alloc_micros: micros(begun + *at),
+        alloc_bytes: *bytes,
+    };
+    proto::AllocatorMemoryUsed {
+        allocator_name: m.allocator.to_string(),
+        total_bytes: m.total as i64,
+        peak_bytes: m.peak as i64,
+        live_bytes: m.live as i64,
+        allocator_bytes_in_use: m.in_use as i64,
+        allocation_records: m.changes.iter().map(record).collect(),
+    }
+}
+
+/// What a timeline writes before a node that took much: the allocator, all that was taken, the most that lived.
+fn much(m: &NodeMemory) -> Option<String> {
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    (mib(m.total) >= 0.1)
+        .then(|| format!("[{} {:.1}MB {:.1}MB] ", m.allocator, mib(m.total), mib(m.peak)))
 }
 
 /// Both ends of what passes from device to device, by the name of the sending node.
@@ -171,7 +172,7 @@ impl<'a> Transfers<'a> {
         all
     }
     /// What a timeline writes beside a node, as TensorFlow does: `name = op(inputs)`, for transfers
-    /// `name = op(tensor @device at the other end)`.
+    /// `name = op(tensor @device at the other end)`; before it the memory that it took, where that is much.
     fn label(&self, n: &NodeStats) -> String {
         let send = sender(n).unwrap_or(&n.name);
         let other = match is_send(&n.op) {
@@ -185,7 +186,8 @@ impl<'a> Transfers<'a> {
             }
             _ => n.inputs.join(", "),
         };
-        format!("{} = {}({inputs})", n.name, n.op)
+        let memory: String = n.memory.iter().filter_map(much).collect();
+        format!("{memory}{} = {}({inputs})", n.name, n.op)
     }
 }
 

@@ -307,7 +307,7 @@ impl Session {
             }
             steps.push(Arc::downgrade(&step));
         }
-        let trace = options.trace.then(|| Arc::new(Trace::new()));
+        let trace = options.trace.then(|| Arc::new(Trace::new(plan)));
         // A fed tensor that is fetched too comes back as it is.
         let caller = match options.timeout {
             None => Caller::MayCompute,
@@ -316,7 +316,8 @@ impl Session {
         let run = Run::start(plan, step, feeds, &self.0.pool, trace.clone(), caller)?;
         let fetched = run.wait(options.timeout, self)?;
         let metadata = trace.map(|t| RunMetadata {
-            nodes: t.nodes(plan),
+            nodes: t.nodes(),
+            memory: t.memory(),
             begin: Some(t.begin().0),
             begun_at: Some(t.begin().1),
         });

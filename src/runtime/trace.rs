@@ -3,11 +3,14 @@
 use super::executor::Outputs;
 use super::frames::Ready;
 use super::plan::{Edge, Executable};
+use super::usage::{DeviceMemory, InUse, NodeMemory, Watch};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::kernel::Value;
+use crate::kernel::{Env, Value};
+use crate::resource::Variable;
 use crate::shape::Shape;
-use crate::tensor::pool_stats;
+use crate::tensor::ledger::{Charging, Ledger, charge};
+use crate::tensor::{Block, Tensor};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,10 +37,14 @@ pub struct NodeStats {
     pub thread: String,
     /// The part of the duration in which an asynchronous kernel only waited.
     pub wait: Option<Wait>,
-    /// Its outputs in order; nothing for dead ones and for references.
+    /// Its outputs in order; nothing for dead ones and for variables without a value.
     pub outputs: Vec<Option<OutputStats>>,
-    /// The bytes of tensors that lived when it ended, in the memory that its device takes tensors from.
-    pub memory_in_use: u64,
+    /// What it took from each allocator; nothing where it took nothing.
+    pub memory: Vec<NodeMemory>,
+    /// The bytes that it took and that are no output of its.
+    pub temporary: u64,
+    /// The bytes that it keeps from step to step: a constant's value, a variable's at the end of the step.
+    pub persistent: u64,
 }
 
 /// How long an asynchronous kernel waited for others. Times are since the trace began.
@@ -62,12 +69,25 @@ pub struct OutputStats {
     pub shape: Shape,
     /// Its size.
     pub bytes: u64,
+    /// Its memory; nothing for strings and the like.
+    pub block: Option<Block>,
+}
+
+impl OutputStats {
+    fn of(t: &Tensor) -> OutputStats {
+        OutputStats {
+            dtype: t.dtype(),
+            shape: t.shape().clone(),
+            bytes: t.byte_size() as u64,
+            block: t.block(),
+        }
+    }
 }
 
 impl NodeStats {
-    /// The size of its outputs in bytes, as far as they are values.
+    /// The size of its outputs in bytes.
     pub fn bytes(&self) -> u64 {
-        self.outputs.iter().flatten().map(|o| o.bytes).sum()
+        size(&self.outputs)
     }
     /// When it ended.
     pub fn end(&self) -> Duration {
@@ -77,18 +97,28 @@ impl NodeStats {
 
 /// The record of one step.
 pub(super) struct Trace {
+    plan: Arc<Executable>,
     begin: Instant,
     begun_at: SystemTime,
     /// When nodes became ready that have not ended yet.
     ready: Mutex<HashMap<(u32, usize), Instant>>,
     records: Mutex<Vec<Record>>,
+    memory: Watch,
 }
 
-/// When and where a thread took a node up.
+/// When and where a thread took a node up, and the memory that the node took.
 #[derive(Clone)]
 pub(super) struct Started {
     at: Instant,
     thread: Arc<str>,
+    ledger: Arc<Ledger>,
+}
+
+impl Started {
+    /// What this thread takes counts for the node for as long as the value lives.
+    pub(super) fn charge(&self) -> Charging {
+        charge(Some(self.ledger.clone()))
+    }
 }
 
 /// From when to when an asynchronous kernel waited, and when a thread went on with it.
@@ -101,16 +131,22 @@ struct Record {
     wait: Option<(Waited, Arc<str>)>,
     end: Instant,
     outputs: Vec<Option<OutputStats>>,
-    memory_in_use: u64,
+    /// The variables behind outputs that are handles.
+    variables: Vec<Arc<Variable>>,
+    /// The bytes that it took and that are outputs.
+    given: u64,
+    in_use: InUse,
 }
 
 impl Trace {
-    pub(super) fn new() -> Trace {
+    pub(super) fn new(plan: &Arc<Executable>) -> Trace {
         Trace {
+            plan: plan.clone(),
             begin: Instant::now(),
             begun_at: SystemTime::now(),
             ready: Mutex::default(),
             records: Mutex::default(),
+            memory: Watch::new(plan),
         }
     }
     /// When it began, by both clocks.
@@ -130,6 +166,7 @@ impl Trace {
         Started {
             at: Instant::now(),
             thread: thread_name(),
+            ledger: Arc::default(),
         }
     }
     /// A node has ended, on this thread.
@@ -140,32 +177,42 @@ impl Trace {
         wait: Option<Waited>,
         outcome: &Result<Outputs>,
     ) {
-        let outputs = outcome.iter().flatten().map(|v| match v {
-            Some(Value::Tensor(t)) => Some(OutputStats {
-                dtype: t.dtype(),
-                shape: t.shape().clone(),
-                bytes: t.byte_size() as u64,
-            }),
-            _ => None,
+        let end = Instant::now();
+        let env = &self.plan.nodes[node.node as usize].env;
+        let values = outcome.as_ref().map_or(&[][..], |outputs| outputs);
+        let outputs = values.iter().map(|v| match v {
+            Some(Value::Tensor(t)) => Some(OutputStats::of(t)),
+            Some(Value::Ref(v)) => v.lock().as_ref().map(OutputStats::of),
+            None => None,
         });
         let record = Record {
             node: node.node,
             scheduled: self.ready.lock().remove(&key(node)).unwrap_or(started.at),
+            outputs: outputs.collect(),
+            variables: values.iter().filter_map(|v| variable(v, env)).collect(),
+            given: given(values, &started.ledger),
             started,
             wait: wait.map(|w| (w, thread_name())),
-            end: Instant::now(),
-            outputs: outputs.collect(),
-            memory_in_use: pool_stats().in_use as u64,
+            end,
+            in_use: InUse::now(env),
         };
         self.records.lock().push(record);
     }
     /// What was recorded, in the order in which nodes ended.
-    pub(super) fn nodes(&self, plan: &Executable) -> Vec<NodeStats> {
-        let inputs = inputs(plan);
+    pub(super) fn nodes(&self) -> Vec<NodeStats> {
+        let inputs = inputs(&self.plan);
         let since = |t: Instant| t.saturating_duration_since(self.begin);
         let records = self.records.lock();
         let stats = records.iter().map(|r| {
-            let info = &plan.nodes[r.node as usize].info;
+            let info = &self.plan.nodes[r.node as usize].info;
+            let wait = |((from, until, resumed), thread): &(Waited, Arc<str>)| Wait {
+                from: since(*from),
+                until: since(*until),
+                resumed: since(*resumed),
+                thread: thread.to_string(),
+            };
+            let memory = NodeMemory::of(&r.started.ledger, self.begin, r.end, &r.in_use);
+            let taken: u64 = memory.iter().map(|m| m.total).sum();
             NodeStats {
                 name: info.name.clone(),
                 op: info.op.clone(),
@@ -175,21 +222,62 @@ impl Trace {
                 start: since(r.started.at),
                 duration: r.end.saturating_duration_since(r.started.at),
                 thread: r.started.thread.to_string(),
-                wait: r
-                    .wait
-                    .as_ref()
-                    .map(|((from, until, resumed), thread)| Wait {
-                        from: since(*from),
-                        until: since(*until),
-                        resumed: since(*resumed),
-                        thread: thread.to_string(),
-                    }),
+                wait: r.wait.as_ref().map(wait),
                 outputs: r.outputs.clone(),
-                memory_in_use: r.memory_in_use,
+                temporary: taken.saturating_sub(r.given),
+                memory,
+                persistent: match info.op.as_str() {
+                    "Const" | "Variable" | "VariableV2" => size(&r.outputs),
+                    _ => r.variables.iter().map(|v| value_bytes(v)).sum(),
+                },
             }
         });
         stats.collect()
     }
+    /// The memory of the devices.
+    pub(super) fn memory(&self) -> Vec<DeviceMemory> {
+        let records = self.records.lock();
+        let ended = records.iter().map(|r| {
+            let env = &self.plan.nodes[r.node as usize].env;
+            (env, &*r.started.ledger, r.end, &r.in_use)
+        });
+        self.memory.devices(self.begin, ended)
+    }
+}
+
+fn size(outputs: &[Option<OutputStats>]) -> u64 {
+    outputs.iter().flatten().map(|o| o.bytes).sum()
+}
+
+fn value_bytes(v: &Variable) -> u64 {
+    v.lock().as_ref().map_or(0, |t| t.byte_size() as u64)
+}
+
+/// The variable that an output is a handle of.
+fn variable(v: &Option<Value>, env: &Env) -> Option<Arc<Variable>> {
+    let Some(Value::Tensor(t)) = v else {
+        return None;
+    };
+    env.resources.lookup(t.handles().ok()?.first()?).ok()
+}
+
+/// How much of what counts for a node is memory of its outputs.
+fn given(outputs: &[Option<Value>], ledger: &Arc<Ledger>) -> u64 {
+    let mut blocks: Vec<(u64, usize)> = Vec::new();
+    let mut add = |t: &Tensor| {
+        let own = t.block().filter(|_| t.counts_for(ledger));
+        blocks.extend(own.map(|b| (b.address, b.bytes)));
+    };
+    for value in outputs {
+        match value {
+            Some(Value::Tensor(t)) => add(t),
+            Some(Value::Ref(v)) => v.lock().iter().for_each(&mut add),
+            None => {}
+        }
+    }
+    blocks.sort_unstable();
+    blocks.dedup();
+    blocks.iter().map(|(_, bytes)| *bytes as u64).sum()
 }
 
 /// A node in its iteration, which lives as long as the node is ready.
@@ -273,7 +361,6 @@ mod tests {
         }
         assert!(exp.scheduled > Duration::ZERO);
         assert!(find("Sqrt").end().max(exp.end()) <= add.scheduled);
-        assert!(add.memory_in_use >= 8);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Reference-counted, 64-byte aligned buffers that return to a pool, so that a steady step allocates nothing.
 
+use super::ledger::{Allocator, Ledger, taken};
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// The alignment of every buffer in bytes (one cache line, one AVX-512 register).
@@ -17,11 +19,13 @@ const CLASSES: usize = 4 * 31;
 /// No more than this many bytes wait in the pool.
 const POOL_LIMIT: usize = 2 << 30;
 
-/// The block in front of the data: the count of owners and the size of the data part.
+/// The block in front of the data: the count of owners, the size of the data part, and who is told when it is given back.
 #[repr(C, align(64))]
 struct Header {
     owners: AtomicUsize,
     capacity: usize,
+    /// None in a block that waits.
+    ledger: Mutex<Option<Arc<Ledger>>>,
 }
 
 /// Bytes with shared ownership. Mutable only for a sole owner.
@@ -104,9 +108,8 @@ impl Buffer {
                 let header = address as *mut Header;
                 // SAFETY: the pool owns the block, so nobody else looks at its header.
                 unsafe { (*header).owners.store(1, Ordering::Relaxed) };
-                account(size);
                 // SAFETY: addresses in the pool come from live allocations and are not null.
-                return Ok(Buffer(unsafe { NonNull::new_unchecked(header) }));
+                return Ok(account(Buffer(unsafe { NonNull::new_unchecked(header) })));
             }
             POOL.fresh.fetch_add(1, Ordering::Relaxed);
             size
@@ -122,10 +125,10 @@ impl Buffer {
             raw.write(Header {
                 owners: AtomicUsize::new(1),
                 capacity,
+                ledger: Mutex::new(None),
             })
         };
-        account(capacity);
-        Ok(Buffer(header))
+        Ok(account(Buffer(header)))
     }
 
     fn header(&self) -> &Header {
@@ -147,11 +150,25 @@ impl Buffer {
     pub(crate) fn same(&self, other: &Buffer) -> bool {
         self.0 == other.0
     }
+    /// Who is told when it is given back.
+    pub(crate) fn ledger(&self) -> Option<Arc<Ledger>> {
+        self.header().ledger.lock().clone()
+    }
+    /// From now on somebody else is.
+    pub(crate) fn tell(&self, ledger: &Arc<Ledger>) {
+        *self.header().ledger.lock() = Some(ledger.clone());
+    }
 }
 
-fn account(bytes: usize) {
+/// Counts a buffer that was just taken.
+fn account(buffer: Buffer) -> Buffer {
+    let bytes = buffer.capacity();
     let now = POOL.in_use.fetch_add(bytes, Ordering::Relaxed) + bytes;
     POOL.peak.fetch_max(now, Ordering::Relaxed);
+    if let Some(ledger) = taken(Allocator::Host, bytes, now) {
+        buffer.tell(&ledger);
+    }
+    buffer
 }
 
 impl Clone for Buffer {
@@ -168,7 +185,12 @@ impl Drop for Buffer {
         }
         fence(Ordering::Acquire);
         let capacity = self.capacity();
-        POOL.in_use.fetch_sub(capacity, Ordering::Relaxed);
+        let before = POOL.in_use.fetch_sub(capacity, Ordering::Relaxed);
+        // SAFETY: the last owner is gone, so nobody else looks at the header.
+        let ledger = unsafe { self.0.as_mut() }.ledger.get_mut();
+        if let Some(ledger) = ledger.take() {
+            ledger.enter(Allocator::Host, -(capacity as i64), before - capacity);
+        }
         if (POOLED..=LARGEST_CLASS).contains(&capacity)
             && POOL
                 .waiting

@@ -5,11 +5,13 @@ mod buffer;
 mod convert;
 mod device;
 mod display;
+pub(crate) mod ledger;
 mod variant;
 
 pub use buffer::{ALIGN, PoolStats, pool_stats, reset_pool_peak};
-pub use device::DeviceMemory;
-
+pub use device::Block;
+pub(crate) use device::DeviceMemory;
+pub use ledger::Allocator;
 pub use variant::{TensorList, Variant};
 
 use crate::dtype::{DType, Element};
@@ -272,7 +274,7 @@ impl Tensor {
 }
 
 /// Larger requests fail at once: they cannot be served, and asking the system may kill the process.
-fn memory_limit() -> usize {
+pub(crate) fn memory_limit() -> usize {
     static LIMIT: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     *LIMIT.get_or_init(|| {
         let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|s| {

@@ -5,6 +5,7 @@ use crate::sync::deque::{Injector, Steal, Stealer, Worker};
 use crate::sync::hint::spin_loop;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, spins, thread_local};
+use crate::tensor::ledger::{Ledger, charge, charged};
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
@@ -60,6 +61,8 @@ struct Loop {
     panicked: AtomicBool,
     done: Mutex<bool>,
     all_done: Condvar,
+    /// Where the caller's memory is entered, and so the jobs'.
+    ledger: Option<Arc<Ledger>>,
 }
 
 // SAFETY: `body` points to a Sync closure and is only called for job numbers below `jobs`, each taken once
@@ -203,6 +206,7 @@ impl ThreadPool {
             panicked: AtomicBool::new(false),
             done: Mutex::new(false),
             all_done: Condvar::new(),
+            ledger: charged(),
         });
         {
             let mut loops = self.shared.loops.lock();
@@ -347,7 +351,9 @@ fn run_worker(shared: Arc<Shared>, worker: Worker<Task>) {
         if let Some(l) = shared.find_loop() {
             idle = 0;
             shared.active.fetch_add(1, Ordering::AcqRel);
+            let charging = l.ledger.clone().map(|ledger| charge(Some(ledger)));
             l.work();
+            drop(charging);
             shared.active.fetch_sub(1, Ordering::AcqRel);
         } else if let Some(task) = shared.find_task(turn) {
             (idle, turn) = (0, turn.wrapping_add(1));

@@ -4,7 +4,8 @@ use super::driver::{Arg, Driver, EventId, Facts, FunctionId, Grid, ModuleId, Str
 use super::memory::{Block, Blocks, Prefer};
 use super::transfer::{Completion, Staging};
 use crate::error::{Error, Result};
-use crate::tensor::DeviceMemory;
+use crate::tensor::ledger::{Ledger, taken};
+use crate::tensor::{Allocator, DeviceMemory};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -135,6 +136,10 @@ impl Gpu {
     pub fn stats(&self) -> GpuStats {
         self.blocks.stats()
     }
+    /// The bytes of host memory that it holds to copy through.
+    pub fn pinned_bytes(&self) -> usize {
+        self.staging.held()
+    }
     /// Waits until everything that was queued is done.
     ///
     /// # Errors
@@ -230,8 +235,10 @@ impl Gpu {
 
     /// A block for a tensor.
     pub(super) fn take(self: &Arc<Gpu>, bytes: usize, prefer: Prefer) -> Result<GpuBlock> {
+        let (block, in_use) = self.blocks.take(bytes, prefer)?;
         Ok(GpuBlock {
-            block: self.blocks.take(bytes, prefer)?,
+            ledger: taken(Allocator::Gpu(self.index), block.size, in_use),
+            block,
             gpu: self.clone(),
         })
     }
@@ -249,20 +256,34 @@ impl Drop for Gpu {
 pub(super) struct GpuBlock {
     pub(super) gpu: Arc<Gpu>,
     pub(super) block: Block,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl DeviceMemory for GpuBlock {
     fn address(&self) -> u64 {
         self.block.ptr.0
     }
+    fn size(&self) -> usize {
+        self.block.size
+    }
+    fn allocator(&self) -> Allocator {
+        Allocator::Gpu(self.gpu.index)
+    }
+    fn ledger(&self) -> Option<&Arc<Ledger>> {
+        self.ledger.as_ref()
+    }
 }
 
 impl Drop for GpuBlock {
     fn drop(&mut self) {
-        self.gpu.blocks.give(Block {
+        let in_use = self.gpu.blocks.give(Block {
             freed_at: self.gpu.given.load(Ordering::Acquire),
             ..self.block
         });
+        if let Some(ledger) = &self.ledger {
+            let bytes = self.block.size as i64;
+            ledger.enter(Allocator::Gpu(self.gpu.index), -bytes, in_use);
+        }
     }
 }
 

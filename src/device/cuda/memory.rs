@@ -71,11 +71,11 @@ impl Blocks {
         self.state.lock().stats
     }
 
-    /// A block of at least `bytes` bytes.
+    /// A block of at least `bytes` bytes, and how many are in use with it.
     ///
     /// # Errors
     /// `ResourceExhausted` when there is none even after everything that waits was given back to the driver.
-    pub(super) fn take(&self, bytes: usize, prefer: Prefer) -> Result<Block> {
+    pub(super) fn take(&self, bytes: usize, prefer: Prefer) -> Result<(Block, usize)> {
         let size = size_class(bytes).ok_or_else(|| exhausted(bytes))?;
         let mut state = self.state.lock();
         let fits = size..=size.saturating_add(size / 4);
@@ -91,7 +91,7 @@ impl Blocks {
             if let Some(block) = block {
                 state.stats.waiting -= block.size;
                 state.account(block.size);
-                return Ok(block);
+                return Ok((block, state.stats.in_use));
             }
         }
         let block = match self.fresh(&mut state, size) {
@@ -105,11 +105,11 @@ impl Blocks {
             }
         };
         state.account(block.size);
-        Ok(block)
+        Ok((block, state.stats.in_use))
     }
 
-    /// Lets a block wait for its next owner.
-    pub(super) fn give(&self, block: Block) {
+    /// Lets a block wait for its next owner; gives how many bytes are still in use.
+    pub(super) fn give(&self, block: Block) -> usize {
         let mut state = self.state.lock();
         state.stats.in_use -= block.size;
         state.stats.waiting += block.size;
@@ -118,6 +118,7 @@ impl Blocks {
             .entry(block.size)
             .or_default()
             .push_back(block);
+        state.stats.in_use
     }
 
     /// Gives everything that waits back to the driver.
@@ -187,26 +188,28 @@ mod tests {
     fn blocks_are_used_again_and_what_waits_is_freed_under_pressure() {
         let fake = Arc::new(Fake::new(1, 1 << 20));
         let blocks = Blocks::new(fake.clone(), 0, 1 << 20);
-        let a = blocks.take(100_000, Prefer::Newest).unwrap();
+        let take = |bytes| blocks.take(bytes, Prefer::Newest);
+        let a = take(100_000).unwrap().0;
         blocks.give(a);
-        let again = blocks.take(99_000, Prefer::Newest).unwrap();
+        let (again, in_use) = take(99_000).unwrap();
+        assert_eq!(in_use, again.size);
         assert_eq!((again.ptr, fake.allocations()), (a.ptr, 1));
         blocks.give(again);
         assert_eq!(blocks.stats().waiting, a.size);
         // All but a few bytes: only possible when the waiting block goes back.
-        let all = blocks.take((1 << 20) - 256, Prefer::Newest).unwrap();
+        let all = take((1 << 20) - 256).unwrap().0;
         let stats = blocks.stats();
         assert_eq!(
             (stats.waiting, stats.in_use, stats.peak),
             (0, all.size, all.size)
         );
-        let e = blocks.take(512, Prefer::Newest).unwrap_err();
+        let e = take(512).unwrap_err();
         assert_eq!(e.code(), Code::ResourceExhausted);
         assert_eq!(
-            blocks.take(usize::MAX, Prefer::Newest).unwrap_err().code(),
+            take(usize::MAX).unwrap_err().code(),
             Code::ResourceExhausted
         );
-        blocks.give(all);
+        assert_eq!(blocks.give(all), 0);
         blocks.release();
         assert_eq!((blocks.stats().waiting, fake.live()), (0, 0));
     }

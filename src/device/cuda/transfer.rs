@@ -7,10 +7,11 @@ use super::tensor::block_for;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
+use crate::tensor::ledger::{charge, charged};
 use parking_lot::Mutex;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 /// Pinned buffers have at least this size.
@@ -47,11 +48,12 @@ impl Gpu {
                 let (gpu, source) = (self.clone(), tensor.clone());
                 // Kept outside of the call, so that it is not lost when it is refused.
                 let slot = Arc::new(Mutex::new(Some(then)));
-                let theirs = slot.clone();
+                let (theirs, ledger) = (slot.clone(), charged());
                 let finish = move |outcome: Result<()>| {
                     let Some(then) = theirs.lock().take() else {
                         return;
                     };
+                    let _charging = charge(ledger);
                     let made = outcome.and_then(|()| {
                         gpu.done.fetch_max(after, Ordering::AcqRel);
                         gather(&source, &pieces)
@@ -241,6 +243,8 @@ pub(super) struct Staging {
     waiting: Mutex<Vec<Pinned>>,
     /// Events of buffers that are gone.
     events: Mutex<Vec<EventId>>,
+    /// The bytes of all buffers.
+    held: AtomicUsize,
 }
 
 impl Staging {
@@ -250,7 +254,13 @@ impl Staging {
             device,
             waiting: Mutex::default(),
             events: Mutex::default(),
+            held: AtomicUsize::new(0),
         }
+    }
+
+    /// The bytes of all buffers.
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// A buffer that no copy uses.
@@ -274,6 +284,7 @@ impl Staging {
                 self.driver.allocate_pinned(self.device, size)?
             }
         };
+        self.held.fetch_add(size, Ordering::Relaxed);
         let spare = self.events.lock().pop();
         Ok(Pinned {
             data,
@@ -293,6 +304,7 @@ impl Staging {
             }
             // SAFETY: allocated by `take`; it waited, and the copy that used it is over.
             let _ = unsafe { self.driver.free_pinned(self.device, pinned.data) };
+            self.held.fetch_sub(pinned.size, Ordering::Relaxed);
             self.events.lock().push(pinned.event);
             false
         });
