@@ -3,12 +3,14 @@
 use super::interrupt;
 use super::output::{Done, Out, Table, complain, progress};
 use super::program::{Outcome, Program, ProgramArgs};
+use super::run::write_trace;
 use crate::error::{Error, Result};
-use crate::runtime::RunOptions;
+use crate::runtime::{ChromeTrace, DeviceMemory, RunMetadata, RunOptions};
 use crate::tensor::{pool_stats, reset_pool_peak};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -19,8 +21,8 @@ const SHOWN: usize = 20;
 ///
 /// The options are those of `run`. After the warm-up each step is timed by itself; then some more steps are traced for
 /// the times by op, so that tracing does not burden the figures. Times of ops are sums over all threads for one step; an
-/// op that waits (for a queue, say) counts its waiting. The peak is of tensor memory, from the first timed step on. All
-/// times are in milliseconds.
+/// op that waits (for a queue, say) counts its waiting. The peak is of tensor memory, from the first timed step on; the
+/// memory of each device is that of the last traced step. All times are in milliseconds.
 ///
 /// With --json the document is `{"steps": 100, "median_ms": …, "p10_ms": …, "p90_ms": …, "peak_bytes": …, "ops": [{"op":
 /// "Conv2D", "ms": …, "count": …}, …]}`.
@@ -28,7 +30,8 @@ const SHOWN: usize = 20;
 #[command(after_help = "\
 Examples:
   tensorloom bench train.meta --init init --queue-runners --target train --steps 50
-  tensorloom bench graph.pb --feed x=x.npy --fetch y:0 --threads 1 --json")]
+  tensorloom bench graph.pb --feed x=x.npy --fetch y:0 --threads 1 --json
+  tensorloom bench towers.meta --init init --queue-runners --target train --device-count CPU=2 --trace step.json")]
 pub(super) struct Args {
     #[command(flatten)]
     program: ProgramArgs,
@@ -41,6 +44,9 @@ pub(super) struct Args {
     /// Steps that are traced for the times by op, last
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Steps")]
     traced: u64,
+    /// Write the last traced step, for Perfetto or chrome://tracing; as TensorFlow's RunMetadata if the name ends in .pb
+    #[arg(long, value_name = "FILE", help_heading = "What is written")]
+    trace: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -55,6 +61,8 @@ struct Report {
     p90_ms: f64,
     peak_bytes: usize,
     ops: Vec<OpTime>,
+    #[serde(skip)]
+    memory: Vec<DeviceMemory>,
 }
 
 /// What an op costs in one step.
@@ -116,16 +124,18 @@ impl Args {
         let peak_bytes = pool_stats().peak;
         let mut ops: HashMap<String, (Duration, u64)> = HashMap::new();
         let mut traced_steps = 0u64;
-        for _ in 0..self.traced {
+        let mut last = RunMetadata::default();
+        for _ in 0..self.traced.max(self.trace.is_some().into()) {
             let Some(metadata) = step(&traced)? else {
                 break;
             };
             traced_steps += 1;
-            for n in metadata.nodes {
-                let (time, count) = ops.entry(n.op).or_default();
+            for n in &metadata.nodes {
+                let (time, count) = ops.entry(n.op.clone()).or_default();
                 *time += n.duration;
                 *count += 1;
             }
+            last = metadata;
         }
         if times.is_empty() {
             return Err(Error::failed_precondition(
@@ -138,6 +148,12 @@ impl Args {
                 times.len(),
                 self.steps
             ));
+        }
+        if let Some(path) = &self.trace {
+            let mut trace = ChromeTrace::default();
+            let number = self.warmup + self.steps + traced_steps;
+            trace.add(number, Duration::ZERO, &last);
+            write_trace(path, &trace, &last)?;
         }
         times.sort_unstable();
         let steps = traced_steps.max(1) as f64;
@@ -157,6 +173,7 @@ impl Args {
             p90_ms: quantile(&times, 0.9),
             peak_bytes,
             ops,
+            memory: last.memory,
         })
     }
 }
@@ -181,7 +198,7 @@ fn print(report: &Report, out: &mut Out) -> Done {
         report.median_ms,
         report.p10_ms,
         report.p90_ms,
-        report.peak_bytes as f64 / f64::from(1 << 20)
+        mib(report.peak_bytes as u64)
     )?;
     let total: f64 = report.ops.iter().map(|o| o.ms).sum();
     let mut table = Table::new(&[1, 2, 3]);
@@ -203,7 +220,21 @@ fn print(report: &Report, out: &mut Out) -> Done {
         let ms: f64 = report.ops.iter().skip(SHOWN).map(|o| o.ms).sum();
         writeln!(out, "{rest} more ops: {ms:.3} ms")?;
     }
-    Ok(())
+    let mut table = Table::new(&[2, 3]);
+    table.row(["memory of", "allocator", "peak MiB", "limit MiB"]);
+    for m in &report.memory {
+        table.row([
+            m.device.clone(),
+            m.allocator.to_string(),
+            format!("{:.1}", mib(m.peak)),
+            m.limit.map_or("-".into(), |l| format!("{:.0}", mib(l))),
+        ]);
+    }
+    table.print(out, "")
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]

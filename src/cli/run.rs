@@ -13,7 +13,7 @@ use crate::train::{FileWriter, Saver};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -67,8 +67,8 @@ pub(super) struct Args {
     /// Write the summary of each K-th step
     #[arg(long, value_name = "K", default_value_t = 100, requires = "summaries", value_parser = clap::value_parser!(u64).range(1..), help_heading = "What is written")]
     summary_every: u64,
-    /// Write when and where each node ran, for Perfetto or chrome://tracing; as TensorFlow's RunMetadata of the last step if
-    /// the name ends in .pb
+    /// Write when and where each node ran and the memory of each device, for Perfetto or chrome://tracing; as TensorFlow's
+    /// RunMetadata of the last step if the name ends in .pb
     #[arg(long, value_name = "FILE", help_heading = "What is written")]
     trace: Option<PathBuf>,
     /// Print one JSON document a line
@@ -120,11 +120,7 @@ impl Args {
             progress(|| format!("saved {}", saved.display()));
         }
         if let Some(path) = &self.trace {
-            let bytes = match path.extension().is_some_and(|e| e == "pb") {
-                true => beside.metadata.to_pb(),
-                false => beside.trace.to_json().into_bytes(),
-            };
-            write_atomic(path, &bytes)?;
+            write_trace(path, &beside.trace, &beside.metadata)?;
             if beside.untraced > 0 {
                 complain(&format!(
                     "warning: the trace holds the first {} nodes, not the {} after them",
@@ -278,6 +274,15 @@ impl Beside {
         metadata.nodes.extend(rest);
         self.metadata = metadata;
     }
+}
+
+/// Writes a trace for viewers, or as TensorFlow's message if the file's name ends in .pb.
+pub(super) fn write_trace(path: &Path, trace: &ChromeTrace, metadata: &RunMetadata) -> Result<()> {
+    let bytes = match path.extension().is_some_and(|e| e == "pb") {
+        true => metadata.to_pb(),
+        false => trace.to_json().into_bytes(),
+    };
+    write_atomic(path, &bytes)
 }
 
 /// A step count, whatever its type: the multi-GPU tutorial keeps it as a float.

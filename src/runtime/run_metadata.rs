@@ -148,8 +148,14 @@ fn used(m: &NodeMemory, begun: Duration) -> proto::AllocatorMemoryUsed {
 /// What a timeline writes before a node that took much: the allocator, all that was taken, the most that lived.
 fn much(m: &NodeMemory) -> Option<String> {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    (mib(m.total) >= 0.1)
-        .then(|| format!("[{} {:.1}MB {:.1}MB] ", m.allocator, mib(m.total), mib(m.peak)))
+    (mib(m.total) >= 0.1).then(|| {
+        format!(
+            "[{} {:.1}MB {:.1}MB] ",
+            m.allocator,
+            mib(m.total),
+            mib(m.peak)
+        )
+    })
 }
 
 /// Both ends of what passes from device to device, by the name of the sending node.

@@ -254,3 +254,127 @@ impl DeviceMemory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Graph;
+    use crate::runtime::{NodeStats, RunMetadata, RunOptions, Session, SessionOptions};
+    use crate::{DType, PartialShape, Tensor, init};
+
+    const CPU: &str = "/job:localhost/replica:0/task:0/device:CPU:";
+
+    fn session(g: &Graph) -> Session {
+        let options = SessionOptions {
+            cpu_devices: 2,
+            gpu_devices: 0,
+            // A loop's scratch may then be taken on any of several threads.
+            threads: 3,
+            ..SessionOptions::default()
+        };
+        Session::with_options(g, &options).unwrap()
+    }
+    fn traced() -> RunOptions {
+        RunOptions {
+            trace: true,
+            ..RunOptions::default()
+        }
+    }
+    fn node<'m>(m: &'m RunMetadata, op: &str) -> &'m NodeStats {
+        m.nodes.iter().find(|n| n.op == op).unwrap()
+    }
+    fn device<'m>(m: &'m RunMetadata, name: &str) -> &'m DeviceMemory {
+        m.memory.iter().find(|d| d.device == name).unwrap()
+    }
+
+    #[test]
+    fn memory_counts_for_the_node_and_the_device_that_took_it() {
+        let g = Graph::new();
+        let x = g.placeholder("x", DType::F32, [None]);
+        let there = g.device("/cpu:1");
+        let w = there.get_variable("w", [1000], init::zeros());
+        let y = x.in_scope(g.device("/cpu:0")).exp();
+        let z = y.in_scope(there).sin().sum() + w.sum();
+        let session = session(&g);
+        session.run_target(g.init_op()).unwrap();
+        let fed = Tensor::zeros(DType::F32, crate::Shape::of(&[100_000]).unwrap()).unwrap();
+        for _ in 0..2 {
+            let run = session.run_with([(x, fed.clone())], [z], (), &traced());
+            let m = run.unwrap().1;
+            let exp = node(&m, "Exp");
+            let [took] = &exp.memory[..] else {
+                panic!("{:?}", exp.memory)
+            };
+            let block = exp.outputs[0].as_ref().unwrap().block.unwrap();
+            assert_eq!(
+                (block.allocator, took.allocator),
+                (Allocator::Host, block.allocator)
+            );
+            let size = block.bytes as u64;
+            assert!((400_000..500_000).contains(&size));
+            assert_eq!((took.total, took.peak, took.live), (size, size, size));
+            assert_eq!((exp.temporary, exp.persistent), (0, 0));
+            assert!(took.in_use >= size);
+            let bytes: Vec<i64> = took.changes.iter().map(|c| c.1).collect();
+            assert_eq!(bytes[0], block.bytes as i64);
+            // The other device may take the buffer over, which stays where it was taken.
+            let (here, there) = (
+                device(&m, &format!("{CPU}0")),
+                device(&m, &format!("{CPU}1")),
+            );
+            assert!(here.peak >= size && here.peak < 2 * size, "{here:?}");
+            assert_eq!(there.changes[0], (Duration::ZERO, 4000));
+            assert!(there.in_use >= 4000 && there.in_use < 5000, "{there:?}");
+            assert!(m.memory.iter().all(|d| d.limit.unwrap() > d.peak));
+            let host = device(&m, "host");
+            assert!(host.peak >= size + 4000, "{host:?}");
+            assert_eq!(node(&m, "VariableV2").persistent, 4000);
+            assert!(node(&m, "Sum").memory.iter().all(|m| m.total < 5000));
+        }
+    }
+
+    #[test]
+    fn what_a_variable_had_before_is_given_back() {
+        let g = Graph::new();
+        let x = g.placeholder("x", DType::F32, [None]);
+        let w = g.get_variable("w", PartialShape::vector(Some(2000)), init::zeros());
+        let set = w.assign(x * 2.0);
+        let session = session(&g);
+        session.run_target(g.init_op()).unwrap();
+        let fed = Tensor::zeros(DType::F32, crate::Shape::of(&[2000]).unwrap()).unwrap();
+        // The first value is the initializer's, which keeps it.
+        session.run([(x, fed.clone())], (), [set.node()]).unwrap();
+        for _ in 0..3 {
+            let run = session.run_with([(x, fed.clone())], (), [set.node()], &traced());
+            let m = run.unwrap().1;
+            let d = device(&m, &format!("{CPU}0"));
+            assert_eq!((d.changes[0].1, d.in_use), (8192, 8192), "{d:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_counts_for_the_dequeue_whoever_completes_it() {
+        let g = Graph::new();
+        let q = g.root().fifo_queue(&crate::ops::queue::QueueOptions {
+            dtypes: vec![DType::F32],
+            shapes: vec![PartialShape::vector(Some(5000))],
+            ..Default::default()
+        });
+        let element = g.placeholder("element", DType::F32, [Some(5000)]);
+        let put = q.enqueue(&[element]).name();
+        let got = q.dequeue_many(g.root().constant(2i32))[0].name();
+        let session = session(&g);
+        let fed = Tensor::zeros(DType::F32, crate::Shape::of(&[5000]).unwrap()).unwrap();
+        let m = std::thread::scope(|s| {
+            let waits = s.spawn(|| session.run_with((), [got.as_str()], (), &traced()));
+            for _ in 0..2 {
+                let fed = [(element, fed.clone())];
+                session.run(fed, (), put.as_str()).unwrap();
+            }
+            waits.join().unwrap().unwrap().1
+        });
+        let took = &node(&m, "QueueDequeueManyV2").memory;
+        assert_eq!(took.len(), 1);
+        assert!(took[0].live >= 40_000, "{took:?}");
+    }
+}

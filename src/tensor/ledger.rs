@@ -137,6 +137,11 @@ mod tests {
         drop(tensor(4096));
         assert_eq!(bytes(&outer).len(), 4);
         assert!(charged().is_none());
-        assert!(outer.entries().iter().all(|e| e.allocator == Allocator::Host));
+        assert!(
+            outer
+                .entries()
+                .iter()
+                .all(|e| e.allocator == Allocator::Host)
+        );
     }
 }
