@@ -1,4 +1,4 @@
-"""TensorFlow reads the RunMetadata of a traced step and makes its own timeline of it.
+"""TensorFlow reads the RunMetadata of a traced step, makes its own timeline of it with the memory, and profiles it.
 
 Usage, in the repository: PYTHON_WITH_TENSORFLOW tests/interop/run_metadata.py
 """
@@ -23,6 +23,9 @@ def main():
         (events,) = os.listdir(folder + "/events")
         events = list(tf.compat.v1.train.summary_iterator(folder + "/events/" + events))
         ours = json.load(open(folder + "/trace.json"))["traceEvents"]
+        graph = tf.compat.v1.GraphDef()
+        with open(folder + "/graph.pb", "rb") as f:
+            graph.ParseFromString(f.read())
     (tagged,) = [e.tagged_run_metadata for e in events if e.HasField("tagged_run_metadata")]
     assert (tagged.tag, tagged.run_metadata) == ("step001", data)
 
@@ -38,14 +41,44 @@ def main():
     assert set(drawn - collections.Counter(names)) <= waited, drawn
     for d in stats.dev_stats:
         assert all(n.thread_id in d.thread_names for n in d.node_stats)
-    given = [o.tensor_description for n in nodes for o in n.output]
-    assert given and all(o.allocation_description.allocator_name == "cpu" for o in given)
+    given = [o.tensor_description.allocation_description for n in nodes for o in n.output]
+    assert any(a.allocator_name == "cpu" and a.allocated_bytes >= a.requested_bytes > 0 and a.ptr for a in given), given
+    taken = [m for n in nodes for m in n.memory]
+    assert taken and all(m.allocator_name == "cpu" and m.total_bytes >= m.peak_bytes >= m.live_bytes for m in taken)
+    assert all(sum(r.alloc_bytes for r in m.allocation_records) >= 0 for m in taken)
+    kept = {n.node_name: n.memory_stats.persistent_memory_size for n in nodes if "/w" in n.node_name or n.node_name == "w"}
+    assert kept and max(kept.values()) == 12, kept
 
     made = timeline.Timeline(stats).generate_chrome_trace_format(show_memory=True)
-    spans = [e for e in json.loads(made)["traceEvents"] if e["ph"] == "X"]
+    events = json.loads(made)["traceEvents"]
+    spans = [e for e in events if e["ph"] == "X"]
     assert sorted(e["args"]["name"] for e in spans) == names
     assert all(e["name"] != "unknown" for e in spans)
+    assert max(e["args"]["cpu"] for e in events if e["ph"] == "C" and e["name"] == "cpu") > 0
+    taken = {n.node_name: sum(m.total_bytes for m in n.memory) for n in nodes}
+    profiled(graph, metadata, {n.node_name: taken[n.node_name] + n.memory_stats.persistent_memory_size for n in nodes})
     print("run metadata: TensorFlow reads %d nodes and draws them" % len(nodes))
+
+
+def profiled(graph, metadata, taken):
+    """TensorFlow's profiler gives each node of the graph the time and the memory, taken or kept, that the metadata tell."""
+    with tf.Graph().as_default() as g:
+        tf.import_graph_def(graph, name="")
+    profiler = tf.compat.v1.profiler
+    options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.time_and_memory()).with_empty_output()
+    options = options.with_min_memory(0, 0, 0, 0).with_min_execution_time(0, 0, 0).with_max_depth(100)
+    told = profiler.profile(g, run_meta=metadata, cmd="scope", options=options.build())
+    found, todo = {}, [told]
+    while todo:
+        n = todo.pop()
+        todo += n.children
+        found[n.name] = n
+    in_graph = [o.name for o in g.get_operations() if o.name in taken]
+    assert len(in_graph) > 10 and all(found[name].exec_micros >= 0 for name in in_graph), found
+    wrong = {n: (found[n].requested_bytes, taken[n]) for n in in_graph if found[n].requested_bytes != taken[n]}
+    assert not wrong, wrong
+    assert told.total_requested_bytes == sum(taken[n] for n in in_graph)
+    print("profiler: %d nodes with time, %d bytes taken" % (len(in_graph), told.total_requested_bytes))
 
 
 if __name__ == "__main__":
