@@ -1,4 +1,5 @@
-"""TensorFlow reads the RunMetadata of a traced step, makes its own timeline of it with the memory, and profiles it.
+"""TensorFlow reads the RunMetadata of a traced step, makes its own timeline of it with the memory, and profiles it;
+`docs/trace.py` draws the step.
 
 Usage, in the repository: PYTHON_WITH_TENSORFLOW tests/interop/run_metadata.py
 """
@@ -8,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
 import tensorflow as tf
@@ -23,6 +25,7 @@ def main():
         (events,) = os.listdir(folder + "/events")
         events = list(tf.compat.v1.train.summary_iterator(folder + "/events/" + events))
         ours = json.load(open(folder + "/trace.json"))["traceEvents"]
+        drawn_in_full(folder + "/trace.json", folder + "/trace.svg", ours)
         graph = tf.compat.v1.GraphDef()
         with open(folder + "/graph.pb", "rb") as f:
             graph.ParseFromString(f.read())
@@ -58,6 +61,19 @@ def main():
     taken = {n.node_name: sum(m.total_bytes for m in n.memory) for n in nodes}
     profiled(graph, metadata, {n.node_name: taken[n.node_name] + n.memory_stats.persistent_memory_size for n in nodes})
     print("run metadata: TensorFlow reads %d nodes and draws them" % len(nodes))
+
+
+def drawn_in_full(trace, picture, events):
+    """The picture is sound XML with both devices, all counters and all arrows."""
+    subprocess.run([sys.executable, "docs/trace.py", trace, picture], check=True)
+    parts = list(xml.etree.ElementTree.parse(picture).iter())
+    classes = collections.Counter(p.get("class") for p in parts)
+    texts = [p.text for p in parts if p.tag.endswith("text")]
+    assert {"CPU:0", "CPU:1"} <= set(texts), texts
+    # One arrow stands in the legend.
+    assert classes["arrow"] - 1 == sum(e["ph"] == "s" for e in events), classes
+    assert classes["mem"] == len({(e["pid"], e["name"]) for e in events if e["ph"] == "C"}), classes
+    assert os.path.getsize(picture) < 150_000
 
 
 def profiled(graph, metadata, taken):
