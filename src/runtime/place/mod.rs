@@ -5,6 +5,8 @@
 
 mod groups;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;
 mod words;
 

@@ -1,0 +1,481 @@
+"""Writes tests/data/placer/: where TensorFlow places the nodes of random graphs, and what it says where it cannot.
+
+random.txt.gz holds random graphs, errors.txt those of CASES below. Each graph is a line `graph NAME`, a line for each node
+(a field of a GraphDef's text form) and two lines of outcomes, `soft` and `hard` placement on four CPU devices: the nodes
+in the order in which they were placed, each with the number of its CPU (`a=0 b=3`), or `!CODE` and the message as JSON.
+Devices and `_class` are what the placer sees, not what an import makes of them; all nodes of a graph are placed.
+
+    placer.py [--out DIR] [--seed N] [--count N] [--check]
+
+--check asks TensorFlow again whether it still says what the files say.
+"""
+import argparse
+import gzip
+import json
+import os
+import re
+import sys
+import tempfile
+
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.framework import errors_impl
+
+tf.disable_v2_behavior()
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FLOAT, INT, STRING, BOOL, RESOURCE, INT64 = 1, 3, 7, 10, 20, 9
+CODES = {3: "InvalidArgument", 5: "NotFound", 13: "Internal"}
+PLACED = re.compile(rb"placer\.cc:\d+\] (\S+): \(\w+\): /job:localhost/replica:0/task:0/device:CPU:(\d)\n")
+
+CPUS = ["/cpu:%d", "/CPU:%d", "/device:CPU:%d", "/job:localhost/replica:0/task:0/device:CPU:%d",
+        "/job:localhost/device:CPU:%d", "/device:CPU:%d/task:0", "/replica:0/cpu:%d", "/device:*:%d", "/cpu:0/cpu:%d"]
+PARTIAL = ["/job:localhost", "/replica:0", "/task:0", "/device:CPU:*", "/cpu:*", "/job:localhost/task:0", "/", "/job:*",
+           "/device:CPU", "/device:*"]
+ELSEWHERE = ["/gpu:0", "/gpu:1", "/device:GPU:*", "/device:GPU:2", "/GPU:0", "/cpu:9", "/device:cpu:1", "/device:XLA_CPU:0",
+             "/job:localhost/gpu:3", "/device:TPU:0", "/task:0/gpu:*", "/device:*:7"]
+JOBS = ["/job:worker", "/job:worker/cpu:1", "/task:1", "/replica:1/cpu:0", "/job:localhost/task:7", "/job:ps/gpu:0"]
+MALFORMED = ["cpu:0", "/cpu", "/foo:1", "/device:CPU:-1", "/job:1a", "//", "/cpu:x", "/cpu:1/", "/job:localhost/", "/device:",
+             "/device:CPU:0:1", " /cpu:1"]
+
+
+class Graphs:
+    """Random graphs of ops that hold and pass on values, references and resources."""
+
+    def __init__(self, r):
+        self.r = r
+
+    def one(self, options):
+        return options[int(self.r.integers(len(options)))]
+
+    def chance(self, p):
+        return self.r.random() < p
+
+    def make(self):
+        self.def_ = tf.GraphDef()
+        self.def_.versions.producer = tf.version.GRAPH_DEF_VERSION
+        self.outs = []
+        # How much is asked for, how wildly, and how often nodes are put together.
+        self.asks = self.one([0.15, 0.3, 0.5, 0.8])
+        self.wild = self.one([0, 0, 0, 0.1, 0.3, 0.6])
+        self.jobs = self.one([0, 0, 0, 0, 0.1])
+        self.malformed = self.one([0] * 11 + [0.1])
+        self.groups = self.one([0, 0, 0.1, 0.3])
+        self.cpus = self.one([1, 2, 4, 4])
+        makers = [(m, w) for m, w in self.makers()]
+        weights = np.array([w * self.one([0, 1, 1, 3]) for _, w in makers], float) + 1e-9
+        for maker in (self.const_float, self.const_int, self.const_string, self.const_bool):
+            maker()
+        size = int(self.r.integers(5, 22))
+        while len(self.def_.node) < size:
+            makers[int(self.r.choice(len(makers), p=weights / weights.sum()))][0]()
+        self.dress()
+        return self.def_
+
+    def dress(self):
+        nodes = self.def_.node
+        for i, n in enumerate(nodes):
+            if self.chance(self.asks):
+                n.device = self.device()
+            if i and self.chance(0.15):
+                n.input.append("^" + nodes[int(self.r.integers(i))].name)
+            if self.chance(self.groups):
+                for _ in range(int(self.r.integers(1, 3))):
+                    name = self.one(["elsewhere", "group"]) if self.chance(0.2) else self.one(nodes).name
+                    n.attr["_class"].list.s.append(b"loc:@" + name.encode())
+                if self.chance(0.1):
+                    n.attr["_class"].list.s.append(b"other:" + self.one(nodes).name.encode())
+
+    def device(self):
+        if self.chance(self.malformed):
+            return self.one(MALFORMED)
+        if self.chance(self.jobs):
+            return self.one(JOBS)
+        if self.chance(self.wild):
+            return self.one(ELSEWHERE)
+        if self.chance(0.2):
+            return self.one(PARTIAL)
+        return self.one(CPUS) % int(self.r.integers(self.cpus))
+
+    def node(self, op, inputs=(), outs=(), **attrs):
+        """Adds a node; its outputs are told as (type, is it a reference)."""
+        n = self.def_.node.add(name="n%d" % len(self.def_.node), op=op)
+        n.input.extend(inputs)
+        for key, value in attrs.items():
+            if isinstance(value, tf.AttrValue):
+                n.attr[key].CopyFrom(value)
+            elif isinstance(value, bytes):
+                n.attr[key].s = value
+            elif isinstance(value, bool):
+                n.attr[key].b = value
+            elif isinstance(value, list):
+                n.attr[key].list.type.extend(value)
+            elif key in ("N", "num_cores"):
+                n.attr[key].i = value
+            else:
+                n.attr[key].type = value
+        for port, (dtype, ref, what) in enumerate(outs):
+            self.outs.append(("%s:%d" % (n.name, port) if port else n.name, dtype, ref, what))
+        return n.name
+
+    def pick(self, dtype, ref=False, what=""):
+        """A tensor of the type; a reference where a value is wanted is one, too."""
+        found = [o for o in self.outs if (dtype is None or o[1] == dtype) and (o[2] or not ref) and o[3] == what]
+        if not found:
+            return None
+        return found[len(found) - 1 - int(len(found) * self.r.random() ** 1.5)][0]
+
+    def number(self):
+        return FLOAT if self.chance(0.7) else INT
+
+    def shape(self):
+        return tf.AttrValue(shape=tf.TensorShape([]).as_proto())
+
+    def const(self, value, dtype):
+        tensor = tf.AttrValue(tensor=tf.make_tensor_proto(value, dtype=tf.as_dtype(dtype)))
+        self.node("Const", outs=[(dtype, False, "")], dtype=dtype, value=tensor)
+
+    def const_float(self):
+        self.const(1.5, FLOAT)
+
+    def const_int(self):
+        self.const(2, INT)
+
+    def const_string(self):
+        self.const("3", STRING)
+
+    def const_bool(self):
+        self.const(True, BOOL)
+
+    def random(self):
+        self.node("RandomUniform", [self.vector()], [(FLOAT, False, "row")], T=INT, dtype=FLOAT)
+
+    def vector(self):
+        tensor = tf.AttrValue(tensor=tf.make_tensor_proto([2], dtype=tf.int32))
+        return self.node("Const", dtype=INT, value=tensor)
+
+    def variable(self):
+        t = self.number()
+        self.node(self.one(["VariableV2", "VariableV2", "Variable"]), outs=[(t, True, "")], dtype=t, shape=self.shape())
+
+    def handle(self):
+        t = self.number()
+        name = b"shared%d" % len(self.def_.node)
+        self.node("VarHandleOp", outs=[(RESOURCE, False, "v%d" % t)], dtype=t, shape=self.shape(), shared_name=name)
+
+    def assign(self):
+        t = self.number()
+        ref, value = self.pick(t, ref=True), self.pick(t)
+        if ref:
+            self.node(self.one(["Assign", "AssignAdd", "AssignSub"]), [ref, value], [(t, True, "")], T=t)
+
+    def initialized(self):
+        t = self.number()
+        ref = self.pick(t, ref=True)
+        if ref:
+            self.node("IsVariableInitialized", [ref], [(BOOL, False, "")], dtype=t)
+
+    def count_up(self):
+        ref = self.pick(INT, ref=True)
+        if ref:
+            self.node("CountUpTo", [ref], [(INT, False, "")], T=INT, limit=tf.AttrValue(i=9))
+
+    def read(self):
+        t = self.number()
+        handle = self.pick(RESOURCE, what="v%d" % t)
+        if handle:
+            self.node("ReadVariableOp", [handle], [(t, False, "")], dtype=t)
+
+    def store(self):
+        t = self.number()
+        handle, value = self.pick(RESOURCE, what="v%d" % t), self.pick(t)
+        if handle:
+            self.node(self.one(["AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"]), [handle, value], dtype=t)
+
+    def pass_handle(self):
+        t = self.number()
+        what = self.one(["v%d" % t, "queue"])
+        handle = self.pick(RESOURCE, what=what)
+        if handle:
+            self.node("Identity", [handle], [(RESOURCE, False, what)], T=RESOURCE)
+
+    def branch_handle(self):
+        what = "v%d" % self.number()
+        handle = self.pick(RESOURCE, what=what)
+        if handle:
+            name = self.node("Switch", [handle, self.pick(BOOL)], [(RESOURCE, False, what)] * 2, T=RESOURCE)
+            self.node("Merge", [name, name + ":1"], [(RESOURCE, False, what), (INT, False, "")], T=RESOURCE, N=2)
+
+    def queue(self):
+        self.node("FIFOQueueV2", outs=[(RESOURCE, False, "queue")], component_types=[FLOAT])
+
+    def old_queue(self):
+        self.node(self.one(["FIFOQueue", "RandomShuffleQueue"]), outs=[(STRING, True, "queue")], component_types=[FLOAT])
+
+    def use_queue(self):
+        handle = self.pick(RESOURCE, what="queue")
+        if handle:
+            kind = int(self.r.integers(3))
+            if kind == 0:
+                self.node("QueueEnqueueV2", [handle, self.pick(FLOAT)], Tcomponents=[FLOAT])
+            elif kind == 1:
+                self.node("QueueDequeueV2", [handle], [(FLOAT, False, "")], component_types=[FLOAT])
+            else:
+                self.node("QueueSizeV2", [handle], [(INT, False, "")])
+
+    def use_old_queue(self):
+        handle = self.pick(STRING, ref=True, what="queue")
+        if handle:
+            kind = int(self.r.integers(3))
+            if kind == 0:
+                self.node("QueueEnqueue", [handle, self.pick(FLOAT)], Tcomponents=[FLOAT])
+            elif kind == 1:
+                self.node("QueueDequeue", [handle], [(FLOAT, False, "")], component_types=[FLOAT])
+            else:
+                self.node("QueueSize", [handle], [(INT, False, "")])
+
+    def stack(self):
+        handle = self.node("StackV2", [self.pick(INT)], elem_type=FLOAT)
+        pushed = self.node("StackPushV2", [handle, self.pick(FLOAT)], [(FLOAT, False, "")], T=FLOAT)
+        self.node("StackPopV2", [handle, "^" + pushed], [(FLOAT, False, "")], elem_type=FLOAT)
+
+    def array(self):
+        a = self.node("TensorArrayV3", [self.pick(INT)], dtype=FLOAT)
+        flow = self.node("TensorArrayWriteV3", [a, self.pick(INT), self.pick(FLOAT), a + ":1"], T=FLOAT)
+        self.node("TensorArrayReadV3", [a, self.pick(INT), flow], [(FLOAT, False, "")], dtype=FLOAT)
+
+    def binary(self):
+        t = self.number()
+        self.node(self.one(["Add", "Mul", "Sub", "Maximum"]), [self.pick(t), self.pick(t)], [(t, False, "")], T=t)
+
+    def add_n(self):
+        n = int(self.r.integers(1, 4))
+        self.node("AddN", [self.pick(FLOAT) for _ in range(n)], [(FLOAT, False, "")], T=FLOAT, N=n)
+
+    def unary(self):
+        self.node(self.one(["Neg", "Square", "Identity", "Identity"]), [self.pick(FLOAT)], [(FLOAT, False, "")], T=FLOAT)
+
+    def cast(self):
+        self.node("Cast", [self.pick(FLOAT)], [(INT, False, "")], SrcT=FLOAT, DstT=INT)
+
+    def ref_identity(self):
+        t = self.number()
+        ref = self.pick(t, ref=True)
+        if ref:
+            self.node("RefIdentity", [ref], [(t, True, "")], T=t)
+
+    def describe(self):
+        t = self.one([FLOAT, INT, STRING, BOOL])
+        x = self.pick(t)
+        op = self.one(["Shape", "Size", "Rank"])
+        attrs = {} if op == "Rank" else {"out_type": INT}
+        self.node(op, [x], [(INT, False, "" if op != "Shape" else "row")], T=t, **attrs)
+
+    def describe_row(self):
+        x = self.pick(FLOAT, what="row")
+        if x:
+            self.node("Shape", [x], [(INT, False, "row")], T=FLOAT, out_type=INT)
+
+    def text(self):
+        kind = int(self.r.integers(3))
+        if kind == 0:
+            self.node("StringJoin", [self.pick(STRING), self.pick(STRING)], [(STRING, False, "")], N=2)
+        elif kind == 1:
+            self.node("AsString", [self.pick(FLOAT)], [(STRING, False, "")], T=FLOAT)
+        else:
+            self.node("StringToNumber", [self.pick(STRING)], [(FLOAT, False, "")], out_type=FLOAT)
+
+    def compare(self):
+        self.node("Less", [self.pick(FLOAT), self.pick(FLOAT)], [(BOOL, False, "")], T=FLOAT)
+
+    def branch(self):
+        t = self.number()
+        name = self.node("Switch", [self.pick(t), self.pick(BOOL)], T=t)
+        left = self.node("Identity", [name], T=t) if self.chance(0.5) else name
+        self.node("Merge", [left, name + ":1"], [(t, False, ""), (INT, False, "")], T=t, N=2)
+
+    def ref_branch(self):
+        t = self.number()
+        ref = self.pick(t, ref=True)
+        if ref:
+            name = self.node("RefSwitch", [ref, self.pick(BOOL)], [(t, True, "")] * 2, T=t)
+            self.node("RefMerge", [name, name + ":1"], [(t, True, ""), (INT, False, "")], T=t, N=2)
+
+    def join_handles(self):
+        """One that may be of either of two resources, or variables."""
+        what = "v%d" % self.number()
+        a, b = self.pick(RESOURCE, what=what), self.pick(RESOURCE, what=what)
+        if a:
+            self.node("Merge", [a, b], [(RESOURCE, False, what), (INT, False, "")], T=RESOURCE, N=2)
+
+    def join_refs(self):
+        t = self.number()
+        a, b = self.pick(t, ref=True), self.pick(t, ref=True)
+        if a and self.chance(0.5):
+            self.node("RefMerge", [a, b], [(t, True, ""), (INT, False, "")], T=t, N=2)
+        elif a:
+            self.node("RefSelect", [self.pick(INT), a, b], [(t, True, "")], T=t, N=2)
+
+    def loop(self):
+        frame = b"frame%d" % len(self.def_.node)
+        enter = self.node("Enter", [self.pick(FLOAT)], T=FLOAT, frame_name=frame)
+        bound = self.node("Enter", [self.pick(FLOAT)], T=FLOAT, frame_name=frame, is_constant=True)
+        merge = self.node("Merge", [enter, "n%d" % (len(self.def_.node) + 5)], T=FLOAT, N=2)
+        less = self.node("Less", [merge, bound], T=FLOAT)
+        cond = self.node("LoopCond", [less])
+        switch = self.node("Switch", [merge, cond], T=FLOAT)
+        body = self.node("Add", [switch + ":1", bound], T=FLOAT)
+        self.node("NextIteration", [body], T=FLOAT)
+        self.node("Exit", [switch], [(FLOAT, False, "")], T=FLOAT)
+
+    def enter_handle(self):
+        handle = self.pick(RESOURCE, what="v1")
+        if handle:
+            frame = b"frame%d" % len(self.def_.node)
+            enter = self.node("Enter", [handle], T=RESOURCE, frame_name=frame, is_constant=True)
+            read = self.node("ReadVariableOp", [enter], dtype=FLOAT)
+            self.node("Exit", [read], [(FLOAT, False, "")], T=FLOAT)
+
+    def wait(self):
+        self.node(self.one(["NoOp", "ControlTrigger"]))
+
+    def makers(self):
+        return [(self.const_float, 2), (self.random, 1), (self.variable, 3), (self.handle, 3), (self.assign, 4), (self.initialized, 1),
+                (self.count_up, 1), (self.read, 3), (self.store, 3), (self.pass_handle, 1), (self.branch_handle, 0.5), (self.queue, 1),
+                (self.old_queue, 0.7), (self.use_queue, 2), (self.use_old_queue, 1.4), (self.stack, 0.7), (self.array, 0.7),
+                (self.binary, 4), (self.add_n, 2), (self.unary, 3), (self.cast, 1), (self.ref_identity, 1), (self.describe, 3),
+                (self.describe_row, 1), (self.text, 2), (self.compare, 1), (self.branch, 1), (self.ref_branch, 0.7), (self.join_handles, 0.7), (self.join_refs, 0.7),
+                (self.loop, 0.4),
+                (self.enter_handle, 0.4), (self.wait, 1)]
+
+
+# Graphs that are refused: a name, and the nodes as `name op inputs… @device %group`.
+CASES = []
+
+
+def settings(soft):
+    c = tf.ConfigProto(device_count={"CPU": 4}, allow_soft_placement=soft, log_device_placement=True)
+    c.graph_options.rewrite_options.disable_meta_optimizer = True
+    c.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
+    c.graph_options.optimizer_options.do_constant_folding = False
+    return c
+
+
+def logged(run):
+    """What is written to stderr meanwhile."""
+    with tempfile.TemporaryFile() as f:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(f.fileno(), 2)
+        try:
+            result = run()
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        f.seek(0)
+        return result, f.read()
+
+
+def place(graph_def, soft):
+    """Where TensorFlow places all nodes, or why it does not."""
+    bare = tf.GraphDef()
+    bare.CopyFrom(graph_def)
+    for n in bare.node:
+        n.device = ""
+        n.attr.pop("_class", None)
+    with tf.Graph().as_default() as g:
+        tf.import_graph_def(bare, name="")
+        for n in graph_def.node:
+            op = g.get_operation_by_name(n.name)
+            op._set_device_from_string(n.device)
+            if "_class" in n.attr:
+                op._set_attr("_class", n.attr["_class"])
+        go = tf.no_op(name="go")
+
+        def run():
+            try:
+                with tf.Session(graph=g, config=settings(soft)) as s:
+                    s._call_tf_sessionrun(None, {}, [], [go._c_op], None)
+            except errors_impl.OpError as e:
+                return e
+        error, log = logged(run)
+    if error is not None:
+        return "!%s %s" % (CODES[error.error_code], json.dumps(error.message))
+    found = PLACED.findall(log)
+    assert len(found) == len(graph_def.node) + 1, log
+    return " ".join("%s=%s" % (name.decode(), cpu.decode()) for name, cpu in found if name != b"go")
+
+
+def line_of(node):
+    return "node { %s }" % text_format.MessageToString(node, as_one_line=True).strip()
+
+
+def write(f, name, graph_def):
+    f.write("graph %s\n" % name)
+    for n in graph_def.node:
+        f.write(line_of(n) + "\n")
+    for kind, soft in (("soft", True), ("hard", False)):
+        f.write("%s %s\n" % (kind, place(graph_def, soft)))
+
+
+def read(text):
+    """Each graph with its name and its two lines of outcomes."""
+    for part in text.split("graph ")[1:] if text else []:
+        name, *lines = part.rstrip("\n").split("\n")
+        nodes = text_format.Parse("\n".join(lines[:-2]), tf.GraphDef())
+        yield name, nodes, lines[-2:]
+
+
+def check(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    text = gzip.decompress(data).decode() if path.endswith(".gz") else data.decode()
+    total, differ = 0, []
+    for name, graph_def, wanted in read(text):
+        total += 1
+        got = ["soft " + place(graph_def, True), "hard " + place(graph_def, False)]
+        differ += ["%s:\n  %s\n  %s" % (name, w, g) for w, g in zip(wanted, got) if w != g]
+    print("placer.py: %s: %d graphs, %d differ" % (os.path.basename(path), total, len(differ)))
+    print("\n".join(differ[:20]), end="\n" if differ else "")
+    return total > 0 and not differ
+
+
+def main():
+    # TensorFlow also prints where it places nodes.
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", default=os.path.join(HERE, "..", "data", "placer"))
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--count", type=int, default=250)
+    p.add_argument("--check", action="store_true")
+    args = p.parse_args()
+    random, errors = os.path.join(args.out, "random.txt.gz"), os.path.join(args.out, "errors.txt")
+    if args.check:
+        return 0 if all([check(random), check(errors)]) else 1
+    os.makedirs(args.out, exist_ok=True)
+    graphs = Graphs(np.random.default_rng(args.seed))
+    with tempfile.TemporaryFile("w+") as f:
+        for i in range(args.count):
+            write(f, str(i), graphs.make())
+        f.seek(0)
+        text = f.read()
+    with open(random, "wb") as f:
+        f.write(gzip.compress(text.encode(), mtime=0))
+    refused = len(re.findall("^(?:soft|hard) !", text, re.M))
+    print("placer.py: %d graphs, %d nodes, %d of %d refused, %d bytes" % (
+        args.count, text.count("\nnode {"), refused, 2 * args.count, os.path.getsize(random)))
+    with open(errors, "w") as f:
+        for name, nodes in CASES:
+            write(f, name, nodes)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
