@@ -107,15 +107,16 @@ impl DeviceSpec {
     /// # Errors
     /// `InvalidArgument` "Cannot merge devices with incompatible …" when nothing does.
     pub fn merge(&self, other: &DeviceSpec) -> Result<DeviceSpec> {
-        let contradiction = [
-            ("types", differ(&self.kind, &other.kind)),
-            ("ids", differ(&self.id, &other.id)),
-        ];
-        let whole = self.merge_relaxed(other)?;
-        match contradiction.iter().find(|(_, differs)| *differs) {
-            Some((what, _)) => Err(self.contradicts(what, other)),
-            None => Ok(whole),
+        let mut both = self.merge_hosts(other)?;
+        if differ(&both.kind, &other.kind) {
+            return Err(both.contradicts("types", other));
         }
+        both.kind = both.kind.or_else(|| other.kind.clone());
+        if differ(&both.id, &other.id) {
+            return Err(both.contradicts("ids", other));
+        }
+        both.id = both.id.or(other.id);
+        Ok(both)
     }
 
     /// As [`DeviceSpec::merge`], but contradicting kinds and numbers are dropped.
@@ -123,15 +124,7 @@ impl DeviceSpec {
     /// # Errors
     /// `InvalidArgument` when jobs, replicas or tasks contradict.
     pub fn merge_relaxed(&self, other: &DeviceSpec) -> Result<DeviceSpec> {
-        let fixed = [
-            ("jobs", differ(&self.job, &other.job)),
-            ("replicas", differ(&self.replica, &other.replica)),
-            ("tasks", differ(&self.task, &other.task)),
-        ];
-        if let Some((what, _)) = fixed.iter().find(|(_, differs)| *differs) {
-            return Err(self.contradicts(what, other));
-        }
-        let mut both = self.clone().over(other);
+        let mut both = self.merge_hosts(other)?.over(other);
         if differ(&self.kind, &other.kind) {
             (both.kind, both.id) = (None, None);
         } else if differ(&self.id, &other.id) {
@@ -140,10 +133,38 @@ impl DeviceSpec {
         Ok(both)
     }
 
+    /// This specification with the job, replica and task that the other has.
+    fn merge_hosts(&self, other: &DeviceSpec) -> Result<DeviceSpec> {
+        let mut both = self.clone();
+        if differ(&both.job, &other.job) {
+            return Err(both.contradicts("jobs", other));
+        }
+        both.job = both.job.or_else(|| other.job.clone());
+        if differ(&both.replica, &other.replica) {
+            return Err(both.contradicts("replicas", other));
+        }
+        both.replica = both.replica.or(other.replica);
+        if differ(&both.task, &other.task) {
+            return Err(both.contradicts("tasks", other));
+        }
+        both.task = both.task.or(other.task);
+        Ok(both)
+    }
+
     fn contradicts(&self, what: &str, other: &DeviceSpec) -> Error {
         Error::invalid_argument(format!(
-            "Cannot merge devices with incompatible {what}: '{self}' and '{other}'"
+            "Cannot merge devices with incompatible {what}: '{}' and '{}'",
+            self.told(),
+            other.told()
         ))
+    }
+
+    /// As errors show it: a number without a kind is left out.
+    pub(crate) fn told(&self) -> DeviceSpec {
+        DeviceSpec {
+            id: self.id.filter(|_| self.kind.is_some()),
+            ..self.clone()
+        }
     }
 
     /// Whether a device of that full name fits.

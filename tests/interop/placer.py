@@ -1,6 +1,6 @@
 """Writes tests/data/placer/: where TensorFlow places the nodes of random graphs, and what it says where it cannot.
 
-random.txt.gz holds random graphs, errors.txt those of CASES below. Each graph is a line `graph NAME`, a line for each node
+random.txt.gz holds random graphs, errors.txt those of cases() below. Each graph is a line `graph NAME`, a line for each node
 (a field of a GraphDef's text form) and two lines of outcomes, `soft` and `hard` placement on four CPU devices: the nodes
 in the order in which they were placed, each with the number of its CPU (`a=0 b=3`), or `!CODE` and the message as JSON.
 Devices and `_class` are what the placer sees, not what an import makes of them; all nodes of a graph are placed.
@@ -355,8 +355,82 @@ class Graphs:
                 (self.enter_handle, 0.4), (self.wait, 1)]
 
 
-# Graphs that are refused: a name, and the nodes as `name op inputs… @device %group`.
-CASES = []
+def case(*nodes):
+    """A graph from (name, op, inputs, device, groups) and attributes of (name, value)."""
+    out = tf.GraphDef()
+    out.versions.producer = tf.version.GRAPH_DEF_VERSION
+    for name, op, inputs, device, groups, attrs in nodes:
+        n = out.node.add(name=name, op=op, input=inputs, device=device)
+        for key, value in attrs.items():
+            n.attr[key].CopyFrom(value if isinstance(value, tf.AttrValue) else tf.AttrValue(type=value))
+        if groups:
+            n.attr["_class"].list.s.extend(b"loc:@" + g.encode() for g in groups)
+    return out
+
+
+def const(name, device="", groups=(), value=1.0, dtype=FLOAT):
+    tensor = tf.AttrValue(tensor=tf.make_tensor_proto(value, dtype=tf.as_dtype(dtype)))
+    return (name, "Const", [], device, groups, {"dtype": dtype, "value": tensor})
+
+
+def variable(name, device="", groups=()):
+    return (name, "VariableV2", [], device, groups, {"dtype": FLOAT, "shape": tf.AttrValue(shape=tf.TensorShape([2, None]).as_proto())})
+
+
+def handle(name, device="", groups=()):
+    return (name, "VarHandleOp", [], device, groups, {"dtype": FLOAT, "shape": tf.AttrValue(shape=tf.TensorShape([]).as_proto())})
+
+
+def unary(name, x, device="", groups=(), op="Neg", dtype=FLOAT):
+    return (name, op, [x], device, groups, {"T": dtype})
+
+
+def choose(name, refs, device=""):
+    return (name, "RefSelect", ["one"] + refs, device, (), {"T": FLOAT, "N": tf.AttrValue(i=len(refs))})
+
+
+def cases():
+    """What is refused, and a few graphs beside it that are not: (name, graph)."""
+    one = const("one", value=1, dtype=INT)
+    for i, device in enumerate(MALFORMED):
+        yield "malformed %d" % i, case(const("a"), unary("b", "a", device))
+    yield "malformed variable", case(variable("v", "/cpu"), unary("b", "v"))
+    yield "malformed with long attributes", case(const("a", "/x", value="a\"b" * 40, dtype=STRING), unary("b", "a", op="Identity", dtype=STRING))
+    yield "malformed and many values", case(const("a", "/x", ("b", "c"), value=[[1.5, -2.25], [1e20, 0]]))
+    yield "malformed after no kernel", case(const("a", "/x"), const("e", value=[[1]], dtype=4), ("b", "MatMul", ["e", "e"], "", (), {"T": 4}))
+    yield "no kernel", case(const("e", value=[[1]], dtype=4), ("b", "MatMul", ["e", "e"], "/cpu:1", (), {"T": 4}), const("a", "/x"))
+    for device in JOBS + ELSEWHERE:
+        yield "elsewhere " + device, case(const("a"), unary("b", "a", device))
+    yield "variable elsewhere", case(variable("v", "/gpu:0"), unary("b", "v", "/cpu:1"))
+    yield "variable elsewhere, read by reference", case(variable("v", "/gpu:0"), unary("b", "v", op="RefIdentity"), unary("c", "b"))
+    yield "handle elsewhere", case(handle("v", "/gpu:0"), ("r", "ReadVariableOp", ["v"], "/cpu:1", (), {"dtype": FLOAT}))
+    yield "handle of another job", case(handle("v", "/job:ps"), ("r", "ReadVariableOp", ["v"], "/cpu:1", (), {"dtype": FLOAT}))
+    yield "reader of another job", case(handle("v", "/cpu:1"), ("r", "ReadVariableOp", ["v"], "/job:ps/cpu:2", (), {"dtype": FLOAT}))
+    pairs = [("/cpu:1", "/cpu:2"), ("/cpu:1", "/gpu:1"), ("/job:a", "/job:b"), ("/task:0/cpu:1", "/task:1/cpu:2"),
+             ("/replica:0", "/replica:1/cpu:2"), ("/job:localhost/cpu:1", "/task:0/gpu:1"), ("/device:*:2", "/cpu:1"),
+             ("/cpu:*", "/device:*:9"), ("/gpu:*", "/device:*:1"), ("/cpu:3", "/task:0")]
+    for a, b in pairs:
+        yield "together %s %s" % (a, b), case(const("a", a), const("b", b, ["a"]))
+        yield "reference %s %s" % (a, b), case(variable("v", a), unary("r", "v", b, op="RefIdentity"))
+        yield "two variables %s %s" % (a, b), case(one, variable("v", a), variable("w", b), choose("c", ["v", "w"]))
+        yield "two handles %s %s" % (a, b), case(handle("v", a), handle("w", b), (
+            "m", "Merge", ["v", "w"], "", (), {"T": RESOURCE, "N": tf.AttrValue(i=2)}))
+        yield "reference to a variable %s %s" % (a, b), case(
+            one, variable("v"), unary("r", "v", a, op="RefIdentity"), variable("w", b), choose("c", ["w", "r"]))
+        yield "reference from a group %s %s" % (a, b), case(
+            one, variable("v"), unary("r", "v", a, op="RefIdentity"), unary("q", "r", b, op="RefIdentity"), unary("z", "q", groups=["r"]))
+        yield "three together %s %s" % (a, b), case(const("a", a), const("b", groups=["a"]), const("c", b, ["b"]))
+        yield "colocated variables %s %s" % (a, b), case(variable("v", a), variable("w", b, ["v"]))
+    yield "contradicting chain", case(const("a", "/job:localhost", ["g"]), const("b", "/task:0", ["g"]), const("c", "/cpu:1", ["g"]), const("d", "/cpu:2", ["g"]))
+    yield "many members", case(variable("v", "/gpu:0"), *[unary("r%d" % i, "v", "/cpu:1" if i % 3 else "", ["v"]) for i in range(25)])
+    yield "a missing group", case(const("a", "/cpu:1", ["nobody"]), const("b", "", ["nobody"]), unary("c", "b", "/gpu:1", ["nobody", "c"]))
+    yield "edges before groups", case(one, const("a", "/cpu:1"), const("b", "/cpu:2", ["a"]), variable("v", "/cpu:1"), variable("w", "/cpu:2"), choose("c", ["v", "w"]))
+    yield "groups before devices", case(const("x", "/gpu:0"), const("a", "/cpu:1"), const("b", "/cpu:2", ["a"]))
+    yield "generators last", case(const("a", "/gpu:0"), unary("b", "a", "/gpu:1"))
+    text = case(const("a", "/cpu:1"), const("b"))
+    text.node[1].attr["_class"].s = b"loc:@a"
+    yield "a class that is no list", text
+    yield "a number beyond 32 bits", case(const("a", "/cpu:99999999999"))
 
 
 def settings(soft):
@@ -380,6 +454,14 @@ def logged(run):
             os.close(kept)
         f.seek(0)
         return result, f.read()
+
+
+def steady(message):
+    """What TensorFlow lists in any order in one order; without its list of kernels, and the node in brackets behind it."""
+    message = re.sub(r"\n\t \[\[.*", "", message, flags=re.S)
+    message = re.sub(r"(?<=Registered kernels:\n).*", "", message, flags=re.S)
+    message = re.sub(r"(?<=attrs: \[)[^\]]*", lambda m: ", ".join(sorted(m[0].split(", "))), message)
+    return re.sub(r"(\w+: CPU \n)+", lambda m: "".join(sorted(m[0].splitlines(True))), message)
 
 
 def place(graph_def, soft):
@@ -406,7 +488,7 @@ def place(graph_def, soft):
                 return e
         error, log = logged(run)
     if error is not None:
-        return "!%s %s" % (CODES[error.error_code], json.dumps(error.message))
+        return "!%s %s" % (CODES[error.error_code], json.dumps(steady(error.message)))
     found = PLACED.findall(log)
     assert len(found) == len(graph_def.node) + 1, log
     return " ".join("%s=%s" % (name.decode(), cpu.decode()) for name, cpu in found if name != b"go")
@@ -426,7 +508,7 @@ def write(f, name, graph_def):
 
 def read(text):
     """Each graph with its name and its two lines of outcomes."""
-    for part in text.split("graph ")[1:] if text else []:
+    for part in re.split("^graph ", text, flags=re.M)[1:]:
         name, *lines = part.rstrip("\n").split("\n")
         nodes = text_format.Parse("\n".join(lines[:-2]), tf.GraphDef())
         yield name, nodes, lines[-2:]
@@ -472,7 +554,7 @@ def main():
     print("placer.py: %d graphs, %d nodes, %d of %d refused, %d bytes" % (
         args.count, text.count("\nnode {"), refused, 2 * args.count, os.path.getsize(random)))
     with open(errors, "w") as f:
-        for name, nodes in CASES:
+        for name, nodes in cases():
             write(f, name, nodes)
     return 0
 

@@ -1,7 +1,7 @@
 //! Nodes that must stand on one device: groups that grow together, with what their members ask for.
 
 use crate::device::DeviceSpec;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::kernel::DeviceType;
 
 /// What one node asks for.
@@ -13,6 +13,23 @@ pub(super) struct Wishes {
     pub(super) resource: DeviceSpec,
     /// The kinds of devices that have kernels, best first.
     pub(super) kinds: Vec<DeviceType>,
+}
+
+/// Why two groups cannot be one.
+#[derive(Debug)]
+pub(super) enum Apart {
+    /// The devices that they want contradict.
+    Wanted(Error),
+    /// No kind of device has kernels for all of their nodes.
+    Kinds,
+    /// They hold resources of different devices.
+    Resources(DeviceSpec, DeviceSpec),
+}
+
+impl From<Error> for Apart {
+    fn from(e: Error) -> Apart {
+        Apart::Wanted(e)
+    }
 }
 
 /// A forest of groups over nodes that are numbered from 0.
@@ -50,8 +67,8 @@ impl Groups {
     /// Puts the groups of two nodes together; nothing changes when that fails.
     ///
     /// # Errors
-    /// `InvalidArgument` when their wishes contradict, or no kind of device has kernels for all.
-    pub(super) fn join(&mut self, a: usize, b: usize) -> Result<()> {
+    /// When their wishes contradict, or no kind of device has kernels for all.
+    pub(super) fn join(&mut self, a: usize, b: usize) -> Result<(), Apart> {
         let (a, b) = (self.root(a), self.root(b));
         if a == b {
             return Ok(());
@@ -69,9 +86,7 @@ impl Groups {
         let both = x.kinds.iter().copied().filter(|k| y.kinds.contains(k));
         let kinds: Vec<DeviceType> = both.collect();
         if kinds.is_empty() {
-            return Err(Error::invalid_argument(
-                "no device type supports both of those nodes and the other nodes colocated with them",
-            ));
+            return Err(Apart::Kinds);
         }
         self.wishes[kept] = Wishes {
             requested: requested.yielding_to(&resource),
@@ -87,22 +102,23 @@ impl Groups {
     /// comes before what the target's does, but not before a resource in it.
     ///
     /// # Errors
-    /// As [`Groups::join`]; `Err(None)` stands for two resources on different devices.
-    pub(super) fn follow(&mut self, source: usize, target: usize) -> Result<(), Option<Error>> {
+    /// As [`Groups::join`], or for two resources on different devices.
+    pub(super) fn follow(&mut self, source: usize, target: usize) -> Result<(), Apart> {
         let (s, t) = (self.root(source), self.root(target));
         if s == t {
             return Ok(());
         }
         let (from, to) = (&self.wishes[s], &self.wishes[t]);
         if from.resource.merge(&to.resource).is_err() {
-            return Err(None);
+            return Err(Apart::Resources(from.resource.clone(), to.resource.clone()));
         }
-        let led = to.requested.yielding_to(&from.requested);
-        let before = self.wishes[t].requested.clone();
-        self.wishes[t].requested = led.yielding_to(&to.resource);
+        let before = to.requested.clone();
+        if from.requested.merge(&to.requested).is_err() {
+            self.wishes[t].requested = from.requested.yielding_to(&to.resource);
+        }
         self.join(source, target).map_err(|e| {
             self.wishes[t].requested = before;
-            Some(e)
+            e
         })
     }
 }

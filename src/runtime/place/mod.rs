@@ -8,6 +8,7 @@ mod groups;
 mod recorded;
 #[cfg(test)]
 mod tests;
+mod summary;
 mod words;
 
 use super::devices::DeviceSet;
@@ -134,7 +135,7 @@ impl<'a> Item<'a> {
     /// Whether it makes a variable, queue or other resource.
     fn makes_resource(&self) -> bool {
         let held = |t: &crate::def::TypeRef| t.is_ref || t.base == DType::Resource;
-        self.inputs.is_empty() && self.node.outputs.iter().any(held)
+        self.inputs.is_empty() && matches!(self.node.outputs.as_slice(), [t] if held(t))
     }
 }
 
@@ -168,18 +169,15 @@ impl Placer<'_> {
         let mut all = Vec::with_capacity(self.items.len());
         for i in 0..self.items.len() {
             let item = &self.items[i];
-            let needed = item.needed;
-            let kinds = self.kinds(item.node);
+            let node = item.node;
+            let kinds = self.kinds(node);
             let resource = item.makes_resource();
-            let requested = DeviceSpec::parse(&item.node.device);
-            if kinds.is_empty() && needed {
-                self.fault(
-                    i,
-                    words::no_kernel(self.items[i].node, self.registry, self.devices),
-                );
+            let requested = DeviceSpec::parse(&node.device);
+            if kinds.is_empty() && item.needed {
+                self.fault(i, words::no_kernel(node, self.registry, self.devices));
             }
-            if let Err(e) = &requested {
-                let e = words::malformed(e, self.items[i].node);
+            if requested.is_err() {
+                let e = words::malformed(node, &self.inputs_of(&self.items[i]));
                 self.fault(i, e);
             }
             let requested = requested.unwrap_or_default();
@@ -196,6 +194,20 @@ impl Placer<'_> {
             });
         }
         self.groups = Groups::new(all, self.devices.soft_placement());
+    }
+
+    /// The names of what a node takes, as a definition has them.
+    fn inputs_of(&self, item: &Item<'_>) -> Vec<String> {
+        let name = |id: &NodeId| {
+            let found = self.numbers.get(id).map(|i| &self.items[*i].node.name);
+            found.map_or("?", String::as_str)
+        };
+        let data = item.inputs.iter().map(|e| match e.port {
+            0 => name(&e.node).to_string(),
+            port => format!("{}:{port}", name(&e.node)),
+        });
+        let controls = item.controls.iter().map(|c| format!("^{}", name(c)));
+        data.chain(controls).collect()
     }
 
     /// The kinds of devices that have a kernel for a node, best first.
@@ -225,17 +237,12 @@ impl Placer<'_> {
                 let Some(source) = self.numbers.get(&e.node).copied().filter(|_| tied) else {
                     continue;
                 };
-                let (a, b) = (self.groups.wishes(source), self.groups.wishes(i));
-                let (from, to) = (a.resource.clone(), b.resource.clone());
-                let Err(why) = self.groups.follow(source, i) else {
-                    continue;
-                };
-                let source = self.items[source].node;
-                let error = match why {
-                    None => words::resources_apart((source, &from), (node, &to)),
-                    Some(e) => words::tied(source, node, &e),
-                };
-                self.fault(i, error);
+                if let Err(why) = self.groups.follow(source, i) {
+                    let ends = (&**self.items[source].node, &**node);
+                    let groups = || [self.group(source), self.group(i)];
+                    let error = words::tied(ends, &why, groups);
+                    self.fault(i, error);
+                }
             }
         }
     }
@@ -249,11 +256,14 @@ impl Placer<'_> {
             names.push(node.name.clone());
             for name in names {
                 let other = *first.entry(name).or_insert(i);
-                let Err(e) = self.groups.join(i, other) else {
+                let Err(why) = self.groups.join(i, other) else {
                     continue;
                 };
                 if !self.devices.soft_placement() {
-                    self.fault(i, words::apart(node, self.items[other].node, &e));
+                    let ends = (&**node, &**self.items[other].node);
+                    let groups = || [self.group(i), self.group(other)];
+                    let error = words::apart(ends, &why, groups);
+                    self.fault(i, error);
                 }
             }
         }
@@ -317,7 +327,9 @@ impl Placer<'_> {
                 match near.or(possible.first().copied()) {
                     Some(d) => d,
                     None => {
-                        let error = self.nowhere(i);
+                        let node = self.items[i].node;
+                        let error =
+                            words::nowhere(node, &self.group(i), self.registry, self.devices);
                         return self.fault(i, error);
                     }
                 }
@@ -343,18 +355,17 @@ impl Placer<'_> {
         found
     }
 
-    fn nowhere(&self, i: usize) -> Error {
+    /// The group of a node, for messages.
+    fn group(&self, i: usize) -> words::Group<'_> {
         let root = self.groups.root(i);
-        let members: Vec<&Arc<Node>> = (0..self.items.len())
-            .filter(|k| self.groups.root(*k) == root)
-            .map(|k| self.items[k].node)
-            .collect();
-        words::nowhere(
-            self.items[i].node,
-            self.groups.wishes(i),
-            &members,
-            self.devices,
-        )
+        let members = (0..self.items.len()).filter(|k| self.groups.root(*k) == root);
+        words::Group {
+            wishes: self.groups.wishes(i),
+            members: members
+                .map(|k| &**self.items[k].node)
+                .map(|n| (n, self.kinds(n)))
+                .collect(),
+        }
     }
 }
 

@@ -1,126 +1,183 @@
 //! What is said when a node has no place.
 
-use super::groups::Wishes;
+use super::groups::{Apart, Wishes};
+use super::summary;
 use crate::device::DeviceSpec;
 use crate::error::Error;
 use crate::graph::Node;
+use crate::kernel::DeviceType;
 use crate::registry::Registry;
 use crate::runtime::devices::DeviceSet;
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 
-pub(super) fn malformed(e: &Error, node: &Node) -> Error {
-    Error::invalid_argument(format!("{} in node: {}", e.message(), node.name))
+/// `inputs` are the names of what it takes, as a definition has them.
+pub(super) fn malformed(node: &Node, inputs: &[String]) -> Error {
+    Error::invalid_argument(format!(
+        "Malformed device specification '{}' in node: {}",
+        node.device,
+        summary::node(node, inputs)
+    ))
 }
 
 pub(super) fn no_kernel(node: &Node, registry: &Registry, devices: &DeviceSet) -> Error {
-    let types: Vec<String> = node
-        .attrs
-        .0
-        .iter()
-        .filter_map(|(name, v)| match v {
-            crate::def::AttrValue::Type(d) => Some(format!("{name}={}", d.wire_name())),
-            _ => None,
-        })
-        .collect();
-    let kinds: Vec<&str> = devices.kinds().iter().map(|k| k.name()).collect();
-    let mut text = format!(
-        "No OpKernel was registered to support Op '{}' used by {{{{node {}}}}} with these attrs: [{}]\nRegistered devices: [{}]\nRegistered kernels:",
+    let mut kinds = kinds(&devices.kinds());
+    kinds.sort_unstable();
+    Error::invalid_argument(format!(
+        "No OpKernel was registered to support Op '{}' used by {{{{node {}}}}} with these attrs: [{}]\nRegistered devices: [{}]\nRegistered kernels:{}",
         node.op.name,
         node.name,
-        types.join(", "),
-        kinds.join(", ")
-    );
+        summary::attrs(&node.attrs),
+        kinds.join(", "),
+        kernels(node, registry),
+    ))
+}
+
+fn kinds(all: &[DeviceType]) -> Vec<&'static str> {
+    all.iter().map(|k| k.name()).collect()
+}
+
+/// A line for each kernel of a node's op.
+fn kernels(node: &Node, registry: &Registry) -> String {
+    let mut text = String::new();
     let kernels = registry.entry(&node.op.name).map_or(&[][..], |e| e.kernels);
     for k in kernels {
         let _ = write!(text, "\n  device='{}'", k.device.name());
         for (attr, types) in k.when {
-            let types: Vec<String> = types.iter().map(|t| t.wire_name().to_string()).collect();
+            let types: Vec<&str> = types.iter().map(|t| t.wire_name()).collect();
             let _ = write!(text, "; {attr} in [{}]", types.join(", "));
         }
     }
     if kernels.is_empty() {
         text.push_str("\n  <no registered kernels>");
     }
-    Error::not_found(text)
+    text
 }
 
-pub(super) fn resources_apart(
-    (source, from): (&Node, &DeviceSpec),
-    (target, to): (&Node, &DeviceSpec),
+/// Two nodes that name a common group cannot stand together.
+pub(super) fn apart<'a>(
+    ends: (&Node, &Node),
+    why: &Apart,
+    groups: impl Fn() -> [Group<'a>; 2],
 ) -> Error {
-    Error::invalid_argument(format!(
-        "Cannot place the graph because a reference or resource edge connects colocation groups with incompatible resource devices: {from} vs {to}. The edge src node is name='{}' (op='{}'), and the dst node is name='{}' (op='{}').",
-        source.name, source.op.name, target.name, target.op.name
-    ))
+    Error::invalid_argument(colocation(ends, why, groups))
 }
 
-pub(super) fn apart(a: &Node, b: &Node, why: &Error) -> Error {
-    Error::invalid_argument(colocation(a, b, why))
+/// The ends of an edge of a reference or of a resource cannot stand together.
+pub(super) fn tied<'a>(
+    ends: (&Node, &Node),
+    why: &Apart,
+    groups: impl Fn() -> [Group<'a>; 2],
+) -> Error {
+    let (source, target) = ends;
+    Error::invalid_argument(match why {
+        Apart::Resources(from, to) => format!(
+            "Cannot place the graph because a reference or resource edge connects colocation groups with incompatible resource devices: {} vs {}. The edge src node is {} , and the dst node is {}",
+            from.told(),
+            to.told(),
+            source.name,
+            target.name
+        ),
+        _ => format!(
+            "Nodes were connected by a reference connection (requiring them to be on the same device), but the two nodes were assigned two different devices: {}",
+            colocation(ends, why, groups)
+        ),
+    })
 }
 
-pub(super) fn tied(source: &Node, target: &Node, why: &Error) -> Error {
-    Error::invalid_argument(format!(
-        "Nodes were connected by a reference or resource connection (requiring them to be on the same device), but the two nodes were assigned two different devices: {}",
-        colocation(source, target, why)
-    ))
-}
-
-fn colocation(a: &Node, b: &Node, why: &Error) -> String {
+fn colocation<'a>(
+    (a, b): (&Node, &Node),
+    why: &Apart,
+    groups: impl Fn() -> [Group<'a>; 2],
+) -> String {
+    let why = match why {
+        Apart::Wanted(e) => format!(": {}", e.message()),
+        Apart::Kinds | Apart::Resources(..) => format!(
+            " because no device type supports both of those nodes and the other nodes colocated with them.{}",
+            groups().iter().map(debug_info).collect::<String>()
+        ),
+    };
     format!(
-        "Cannot colocate nodes {{{{colocation_node {}}}}} and {{{{colocation_node {}}}}}: {}",
-        a.name,
-        b.name,
-        why.message()
+        "Cannot colocate nodes {{{{colocation_node {}}}}} and {{{{colocation_node {}}}}}{why}",
+        a.name, b.name
     )
+}
+
+/// A group of nodes that must stand together.
+pub(super) struct Group<'a> {
+    pub(super) wishes: &'a Wishes,
+    /// Its nodes with the kinds of devices that have a kernel for each.
+    pub(super) members: Vec<(&'a Node, Vec<DeviceType>)>,
 }
 
 /// No device fits what a node's group asks for.
 pub(super) fn nowhere(
     node: &Node,
-    wishes: &Wishes,
-    members: &[&Arc<Node>],
+    group: &Group<'_>,
+    registry: &Registry,
     devices: &DeviceSet,
 ) -> Error {
-    let name = &node.name;
-    let all = devices.names().join(", ");
-    let own = DeviceSpec::parse(&node.device).unwrap_or_default();
-    let exists = !devices
-        .matching(&wishes.requested, &devices.kinds())
-        .is_empty();
-    let no_gpu = match wishes.requested.kind.as_deref() {
-        Some("GPU") if !devices.kinds().contains(&crate::kernel::DeviceType::Gpu) => {
-            " The requested device appears to be a GPU, but there is none."
-        }
-        _ => "",
+    let (name, device) = (&node.name, &node.device);
+    let own = DeviceSpec::parse(device).unwrap_or_default();
+    let wanted = &group.wishes.requested;
+    let exists = !devices.matching(wanted, &devices.kinds()).is_empty();
+    let unsatisfied = format!("Could not satisfy explicit device specification '{device}'");
+    let why = if own != *wanted {
+        format!(
+            "{unsatisfied} because the node {{{{colocation_node {name}}}}} was colocated with a group of nodes that required incompatible device '{}'. All available devices [{}]. {}",
+            wanted.told(),
+            devices.names().join(", "),
+            debug_info(group)
+        )
+    } else if !exists {
+        let mut names = devices.names();
+        names.sort();
+        let is_gpu = wanted.kind.as_deref().is_some_and(|k| k.eq_ignore_ascii_case("gpu"));
+        let no_gpu = match is_gpu && !devices.kinds().contains(&DeviceType::Gpu) {
+            true => " The requested device appears to be a GPU, but CUDA is not enabled.",
+            false => "",
+        };
+        format!(
+            "{{{{node {name}}}}} was explicitly assigned to {device} but available devices are [ {} ]. Make sure the device specification refers to a valid device.{no_gpu}",
+            names.join(", ")
+        )
+    } else if let Some(kind) = &wanted.kind {
+        format!(
+            "{unsatisfied} because no supported kernel for {kind} devices is available.{}\nOp: {}\nNode attrs: {}\nRegistered kernels:{}",
+            debug_info(group),
+            node.op.name,
+            summary::attrs(&node.attrs),
+            kernels(node, registry)
+        )
+    } else {
+        unsatisfied + &debug_info(group)
     };
-    if !exists && own == wishes.requested {
-        return Error::invalid_argument(format!(
-            "Cannot assign a device for operation {name}: {{{{node {name}}}}} was explicitly assigned to {} but available devices are [ {all} ]. Make sure the device specification refers to a valid device.{no_gpu}",
-            node.device
-        ));
-    }
-    let why = match exists {
-        true => format!(
-            "no supported kernel for {} devices is available.",
-            wishes.requested.kind.as_deref().unwrap_or("those")
-        ),
-        false => format!(
-            "the node {{{{colocation_node {name}}}}} was colocated with a group of nodes that required incompatible device '{}'. All available devices [{all}].{no_gpu}",
-            wishes.requested
-        ),
-    };
-    let kinds: Vec<&str> = wishes.kinds.iter().map(|k| k.name()).collect();
+    Error::invalid_argument(format!("Cannot assign a device for operation {name}: {why}"))
+}
+
+fn debug_info(group: &Group<'_>) -> String {
+    let wishes = group.wishes;
     let mut text = format!(
-        "Cannot assign a device for operation {name}: Could not satisfy explicit device specification '{}' because {why}\nColocation Debug Info:\nThe group can be on: {}\nColocation members, user-requested devices, and framework assigned devices, if any:",
-        node.device,
-        kinds.join(" ")
+        "\nColocation Debug Info:\nColocation group had the following types and supported devices: \nRoot Member(assigned_device_name_index_=-1 requested_device_name_='{}' assigned_device_name_='' resource_device_name_='{}' supported_device_types_=[{}] possible_devices_=[]",
+        wishes.requested.told(),
+        wishes.resource.told(),
+        kinds(&wishes.kinds).join(", "),
     );
-    for m in members.iter().take(20) {
+    let ops: BTreeMap<&str, &[DeviceType]> = group
+        .members
+        .iter()
+        .map(|(n, k)| (n.op.name.as_str(), k.as_slice()))
+        .collect();
+    for (op, on) in ops {
+        let _ = write!(text, "\n{op}: ");
+        for kind in kinds(on) {
+            let _ = write!(text, "{kind} ");
+        }
+    }
+    text.push_str("\n\nColocation members, user-requested devices, and framework assigned devices, if any:");
+    for (m, _) in &group.members {
         let _ = write!(text, "\n  {} ({}) {}", m.name, m.op.name, m.device);
     }
-    if members.len() > 20 {
-        let _ = write!(text, "\n  and {} more", members.len() - 20);
-    }
-    Error::invalid_argument(text)
+    text.push('\n');
+    text
 }
