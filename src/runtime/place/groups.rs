@@ -78,11 +78,11 @@ impl Groups {
             false => (a, b),
         };
         let (x, y) = (&self.wishes[kept], &self.wishes[gone]);
+        let resource = x.resource.merge(&y.resource)?;
         let requested = match self.relaxed {
             true => x.requested.merge_relaxed(&y.requested)?,
             false => x.requested.merge(&y.requested)?,
         };
-        let resource = x.resource.merge(&y.resource)?;
         let both = x.kinds.iter().copied().filter(|k| y.kinds.contains(k));
         let kinds: Vec<DeviceType> = both.collect();
         if kinds.is_empty() {

@@ -6,9 +6,9 @@
 mod groups;
 #[cfg(test)]
 mod recorded;
+mod summary;
 #[cfg(test)]
 mod tests;
-mod summary;
 mod words;
 
 use super::devices::DeviceSet;
@@ -131,6 +131,12 @@ impl<'a> Item<'a> {
     /// Whether it only looks at what describes its input: such a node goes where its input is.
     fn is_metadata(&self) -> bool {
         matches!(self.node.op.name.as_str(), "Shape" | "Size" | "Rank")
+    }
+    /// Whether it only renames a value and asks for no device: such a node goes where its input is, unless who uses it, or
+    /// who made it, asks for one.
+    fn is_plain_identity(&self) -> bool {
+        let n = self.node;
+        n.op.name == "Identity" && n.device.is_empty() && self.controls.is_empty()
     }
     /// Whether it makes a variable, queue or other resource.
     fn makes_resource(&self) -> bool {
@@ -285,28 +291,26 @@ impl Placer<'_> {
     fn assign(&mut self) -> Result<()> {
         let (generators, others): (Vec<usize>, Vec<usize>) =
             (0..self.items.len()).partition(|i| self.items[*i].is_generator());
-        let mut consumers: HashMap<NodeId, Vec<usize>> = HashMap::new();
-        for i in &generators {
-            consumers.insert(self.items[*i].node.id, Vec::new());
-        }
+        let mut consumers = vec![Vec::new(); self.items.len()];
         for (i, item) in self.items.iter().enumerate() {
             let sources = item.inputs.iter().map(|e| &e.node).chain(item.controls);
-            for source in sources {
-                if let Some(list) = consumers.get_mut(source) {
-                    list.push(i);
-                }
+            for source in sources.filter_map(|id| self.numbers.get(id)) {
+                consumers[*source].push(i);
             }
         }
         for i in others {
-            let near = match (self.items[i].is_metadata(), self.items[i].inputs.first()) {
-                (true, Some(e)) => self.numbers.get(&e.node).and_then(|s| self.assigned[*s]),
-                _ => None,
-            };
+            let item = &self.items[i];
+            let input = item.inputs.first().and_then(|e| self.numbers.get(&e.node));
+            let asks = |k: &usize| !self.items[*k].node.device.is_empty();
+            let follows = item.is_metadata()
+                || item.is_plain_identity()
+                    && consumers[i].len() <= 1
+                    && !consumers[i].iter().chain(input).any(asks);
+            let near = input.filter(|_| follows).and_then(|k| self.assigned[*k]);
             self.assign_one(i, near);
         }
         for i in generators {
-            let list = consumers.remove(&self.items[i].node.id).unwrap_or_default();
-            let mut at = list.iter().map(|c| self.assigned[*c]);
+            let mut at = consumers[i].iter().map(|c| self.assigned[*c]);
             let near = match at.next().flatten() {
                 Some(d) if at.all(|o| o == Some(d)) => Some(d),
                 _ => None,
@@ -340,14 +344,20 @@ impl Placer<'_> {
         self.order.push(i);
     }
 
-    /// The devices that fit, best first. With soft placement, when none fits, others of the kind; then any.
+    /// The devices that fit, best first. With soft placement, when none fits, those that only fit the kind and number
+    /// of the resources; then any.
     fn candidates(&self, wishes: &Wishes) -> Vec<u32> {
-        let mut spec = wishes.requested.clone();
-        let mut found = self.devices.matching(&spec, &wishes.kinds);
+        let wanted = &wishes.requested;
+        let mut found = self.devices.matching(wanted, &wishes.kinds);
         if self.devices.soft_placement() {
-            for kind in [spec.kind.clone(), None] {
+            let (kept, any) = (&wishes.resource, DeviceSpec::default());
+            for least in [kept, &any] {
                 if found.is_empty() {
-                    (spec.kind, spec.id) = (kind, None);
+                    let spec = DeviceSpec {
+                        kind: wanted.kind.clone().filter(|_| least.kind.is_some()),
+                        id: wanted.id.filter(|_| least.id.is_some()),
+                        ..wanted.clone()
+                    };
                     found = self.devices.matching(&spec, &wishes.kinds);
                 }
             }

@@ -127,8 +127,16 @@ fn unquoted(line: &str) -> String {
 /// Without the list of kernels, which is ours.
 fn without_kernels(message: &str) -> &str {
     let end = "Registered kernels:\n";
-    message.find(end).map_or(message, |at| &message[..at + end.len()])
+    message
+        .find(end)
+        .map_or(message, |at| &message[..at + end.len()])
 }
+
+/// Where we mean to differ from TensorFlow, and why.
+const DIFFERENT: [(&str, &str); 1] = [(
+    "a number beyond 32 bits",
+    "TensorFlow lets the number of a device overflow; here such a name is malformed",
+)];
 
 fn compare(file: &str) {
     let all = recorded(file);
@@ -137,13 +145,18 @@ fn compare(file: &str) {
     for r in &all {
         for (soft, wanted) in [true, false].into_iter().zip(&r.wanted) {
             let (got, wanted) = (outcome(&r.def, soft), unquoted(wanted));
-            if without_kernels(&got) != wanted {
+            let means_to = DIFFERENT.iter().any(|(name, _)| *name == r.name);
+            if (without_kernels(&got) != wanted) != means_to {
                 problems.push(format!("{} soft {soft}:\n  {wanted}\n  {got}", r.name));
             }
         }
     }
     let (n, total) = (problems.len(), 2 * all.len());
-    assert!(problems.is_empty(), "{n} of {total} differ:\n{}", problems.join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{n} of {total} differ:\n{}",
+        problems.join("\n")
+    );
 }
 
 #[test]

@@ -89,6 +89,9 @@ fn text(bytes: &[u8]) -> String {
     if escaped.len() < LONGEST_TEXT {
         return format!("\"{escaped}\"");
     }
-    let (begin, end) = (&escaped[..END_OF_TEXT], &escaped[escaped.len() - END_OF_TEXT..]);
+    let (begin, end) = (
+        &escaped[..END_OF_TEXT],
+        &escaped[escaped.len() - END_OF_TEXT..],
+    );
     format!("\"{begin}...{end}\"")
 }

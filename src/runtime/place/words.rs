@@ -72,14 +72,16 @@ pub(super) fn tied<'a>(
     let (source, target) = ends;
     Error::invalid_argument(match why {
         Apart::Resources(from, to) => format!(
-            "Cannot place the graph because a reference or resource edge connects colocation groups with incompatible resource devices: {} vs {}. The edge src node is {} , and the dst node is {}",
+            "Cannot place the graph because a reference or resource edge connects colocation groups with incompatible resource devices: {} vs {}. The edge src node is name='{}' (op='{}'), and the dst node is name='{}' (op='{}').",
             from.told(),
             to.told(),
             source.name,
-            target.name
+            source.op.name,
+            target.name,
+            target.op.name
         ),
         _ => format!(
-            "Nodes were connected by a reference connection (requiring them to be on the same device), but the two nodes were assigned two different devices: {}",
+            "Nodes were connected by a reference or resource connection (requiring them to be on the same device), but the two nodes were assigned two different devices: {}",
             colocation(ends, why, groups)
         ),
     })
@@ -132,7 +134,10 @@ pub(super) fn nowhere(
     } else if !exists {
         let mut names = devices.names();
         names.sort();
-        let is_gpu = wanted.kind.as_deref().is_some_and(|k| k.eq_ignore_ascii_case("gpu"));
+        let is_gpu = wanted
+            .kind
+            .as_deref()
+            .is_some_and(|k| k.eq_ignore_ascii_case("gpu"));
         let no_gpu = match is_gpu && !devices.kinds().contains(&DeviceType::Gpu) {
             true => " The requested device appears to be a GPU, but CUDA is not enabled.",
             false => "",
@@ -152,7 +157,9 @@ pub(super) fn nowhere(
     } else {
         unsatisfied + &debug_info(group)
     };
-    Error::invalid_argument(format!("Cannot assign a device for operation {name}: {why}"))
+    Error::invalid_argument(format!(
+        "Cannot assign a device for operation {name}: {why}"
+    ))
 }
 
 fn debug_info(group: &Group<'_>) -> String {
@@ -174,7 +181,9 @@ fn debug_info(group: &Group<'_>) -> String {
             let _ = write!(text, "{kind} ");
         }
     }
-    text.push_str("\n\nColocation members, user-requested devices, and framework assigned devices, if any:");
+    text.push_str(
+        "\n\nColocation members, user-requested devices, and framework assigned devices, if any:",
+    );
     for (m, _) in &group.members {
         let _ = write!(text, "\n  {} ({}) {}", m.name, m.op.name, m.device);
     }
