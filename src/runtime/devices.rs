@@ -4,7 +4,6 @@ use crate::device::DeviceSpec;
 use crate::device::cpu::{ThreadPool, host_memory};
 use crate::device::cuda::Gpu;
 use crate::error::{Error, Result};
-use crate::graph::Node;
 use crate::kernel::{DeviceType, Env};
 use crate::resource::Resources;
 use std::sync::Arc;
@@ -129,6 +128,12 @@ impl DeviceSet {
         found.ok_or_else(|| Error::internal(format!("there is no device {device}")))
     }
 
+    /// The full name of a device; empty where there is none.
+    pub(super) fn spec(&self, device: u32) -> DeviceSpec {
+        let found = self.devices.get(device as usize);
+        found.map(|d| d.spec.clone()).unwrap_or_default()
+    }
+
     /// What tells a device from others that had its name before.
     pub(super) fn incarnation(&self, device: u32) -> u64 {
         let found = self.attributes.get(device as usize);
@@ -159,15 +164,8 @@ impl DeviceSet {
             .map(|(i, _)| i)
             .collect()
     }
-    /// Prints where nodes went, in TensorFlow's lines, when that is wanted.
-    pub(super) fn log(&self, placed: &[(Arc<Node>, u32)]) {
-        if !self.log_placement {
-            return;
-        }
-        for (node, device) in placed {
-            if let Some(d) = self.attributes.get(*device as usize) {
-                eprintln!("{}: ({}): {}", node.name, node.op.name, d.name);
-            }
-        }
+    /// Whether to print where nodes go.
+    pub(super) fn logs_placement(&self) -> bool {
+        self.log_placement
     }
 }

@@ -6,7 +6,7 @@ use super::functions::{Calls, expand};
 use super::loops::assign_frames;
 use super::memory::Memory;
 use super::partition::{is_made_here, is_transfer, partition};
-use super::place::place;
+use super::place::{Placements, Snapshot};
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
 use crate::error::{Error, Result};
@@ -99,8 +99,16 @@ pub(super) enum Action {
     ControlTrigger,
 }
 
-/// Kernels by node: made once in a session, so that their state lasts.
-pub(super) type KernelCache = Mutex<HashMap<NodeId, AnyKernel>>;
+/// Kernels by node and device: made once in a session, so that their state lasts.
+type KernelCache = Mutex<HashMap<(NodeId, u32), AnyKernel>>;
+
+/// What lasts as long as a session.
+#[derive(Default)]
+pub(super) struct Lasting {
+    kernels: KernelCache,
+    calls: Calls,
+    pub(super) placements: Placements,
+}
 
 /// Compiles a run: prune, replace calls by what they call, place, simplify, partition,
 /// find kernels, lay out edges.
@@ -111,19 +119,24 @@ pub(super) fn compile(
     graph: &Graph,
     registry: &Registry,
     devices: &DeviceSet,
-    kernels: &KernelCache,
-    calls: &Calls,
+    lasting: &Lasting,
     signature: &RunSignature,
     optimize: bool,
 ) -> Result<Executable> {
     graph.check()?;
+    let version = graph.version();
     let all = graph.nodes();
     signature.check(graph, &all)?;
     let needed: Vec<Draft> = prune(&all, signature).into_iter().map(Draft::new).collect();
     let mut fetches = signature.fetches.clone();
     let mut flat = signature.clone();
-    let mut needed = expand(graph, calls, needed, &mut fetches, &mut flat)?;
-    devices.log(&place(&all, &mut needed, registry, devices)?);
+    let mut needed = expand(graph, &lasting.calls, needed, &mut fetches, &mut flat)?;
+    let snapshot = Snapshot {
+        nodes: &all,
+        version,
+    };
+    let placements = &lasting.placements;
+    placements.place(snapshot, &mut needed, registry, devices)?;
     if optimize {
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
@@ -136,7 +149,7 @@ pub(super) fn compile(
     let mut nodes = Vec::with_capacity(needed.len());
     for n in &needed {
         let planned =
-            plan_node(n, registry, devices, kernels, &numbers).map_err(|e| located(e, &n.node))?;
+            plan_node(n, registry, devices, &lasting.kernels, &numbers).map_err(|e| located(e, &n.node))?;
         nodes.push(planned);
     }
     let fed: HashMap<Endpoint, usize> = signature
@@ -249,9 +262,10 @@ fn plan_node(
         "NextIteration" | "RefNextIteration" => Action::NextIteration,
         _ => {
             let made_here = is_made_here(n.id);
+            let key = (n.id, draft.device);
             let cached = match made_here {
                 true => None,
-                false => kernels.lock().get(&n.id).cloned(),
+                false => kernels.lock().get(&key).cloned(),
             };
             let kernel = match cached {
                 Some(k) => k,
@@ -267,7 +281,7 @@ fn plan_node(
                     let made = (def.new)(&init)?;
                     match made_here {
                         true => made,
-                        false => kernels.lock().entry(n.id).or_insert(made).clone(),
+                        false => kernels.lock().entry(key).or_insert(made).clone(),
                     }
                 }
             };

@@ -2,8 +2,7 @@
 
 use super::devices::{DeviceAttributes, DeviceSet};
 use super::executor::{Caller, Run, Waiting};
-use super::functions::Calls;
-use super::plan::{Executable, KernelCache, compile};
+use super::plan::{Executable, Lasting, compile};
 use super::prune::RunSignature;
 use super::run_metadata::RunMetadata;
 use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
@@ -80,8 +79,7 @@ struct Inner {
     registry: Registry,
     pool: Arc<ThreadPool>,
     devices: DeviceSet,
-    kernels: KernelCache,
-    calls: Calls,
+    lasting: Lasting,
     /// By what they run, with the graph's edits until then.
     plans: Mutex<HashMap<RunSignature, (u64, Arc<Executable>)>>,
     steps: Mutex<Vec<Weak<Step>>>,
@@ -127,8 +125,7 @@ impl Session {
             registry,
             pool,
             devices,
-            kernels: KernelCache::default(),
-            calls: Calls::default(),
+            lasting: Lasting::default(),
             plans: Mutex::default(),
             steps: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -262,21 +259,20 @@ impl Session {
     fn plan(&self, signature: &RunSignature) -> Result<Arc<Executable>> {
         let inner = &self.0;
         let edits = inner.graph.edits();
-        if let Some((known, plan)) = inner.plans.lock().get(signature)
-            && *known == edits
-        {
-            return Ok(plan.clone());
+        let known = inner.plans.lock().get(signature).cloned();
+        if let Some((_, plan)) = known.filter(|(then, _)| *then == edits) {
+            let placements = &inner.lasting.placements;
+            placements.log(&inner.graph, &inner.registry, &inner.devices)?;
+            return Ok(plan);
         }
-        let plan = compile(
+        let plan = Arc::new(compile(
             &inner.graph,
             &inner.registry,
             &inner.devices,
-            &inner.kernels,
-            &inner.calls,
+            &inner.lasting,
             signature,
             inner.optimize,
-        )?;
-        let plan = Arc::new(plan);
+        )?);
         inner
             .plans
             .lock()

@@ -1,8 +1,9 @@
 """Writes tests/data/placer/: where TensorFlow places the nodes of random graphs, and what it says where it cannot.
 
-random.txt.gz holds random graphs, errors.txt those of cases() below. Each graph is a line `graph NAME`, a line for each node
-(a field of a GraphDef's text form) and two lines of outcomes, `soft` and `hard` placement on four CPU devices: the nodes
-in the order in which they were placed, each with the number of its CPU (`a=0 b=3`), or `!CODE` and the message as JSON.
+random.txt.gz holds random graphs, errors.txt those of cases() below. Each graph is a line `graph K NAME`, a line for each
+node (a field of a GraphDef's text form) and two lines of outcomes, `soft` and `hard` placement on four CPU devices: the
+nodes in the order in which they were placed, each with the number of its CPU (`a=0 b=3`), or `!CODE` and the message as
+JSON. Where K is not 0, the graph was run with its first K nodes before, so that those with a state stay where they were.
 Devices and `_class` are what the placer sees, not what an import makes of them; all nodes of a graph are placed.
 
     placer.py [--out DIR] [--seed N] [--count N] [--check]
@@ -374,7 +375,7 @@ def const(name, device="", groups=(), value=1.0, dtype=FLOAT):
 
 
 def variable(name, device="", groups=()):
-    return (name, "VariableV2", [], device, groups, {"dtype": FLOAT, "shape": tf.AttrValue(shape=tf.TensorShape([2, None]).as_proto())})
+    return (name, "VariableV2", [], device, groups, {"dtype": FLOAT, "shape": tf.AttrValue(shape=tf.TensorShape([2, 3]).as_proto())})
 
 
 def handle(name, device="", groups=()):
@@ -467,61 +468,93 @@ def logged(run):
 
 
 def steady(message):
-    """What TensorFlow lists in any order in one order; without its list of kernels, and the node in brackets behind it."""
+    """What TensorFlow lists in any order, or in two ways, in one; without its list of kernels, and the node in brackets behind it."""
     message = re.sub(r"\n\t \[\[.*", "", message, flags=re.S)
     message = re.sub(r"(?<=Registered kernels:\n).*", "", message, flags=re.S)
     message = re.sub(r"(?<=attrs: \[)[^\]]*", lambda m: ", ".join(sorted(m[0].split(", "))), message)
+    message = re.sub(r"\b(n\d+):0(?=[,)])", r"\1", message)
     return re.sub(r"(\w+: CPU \n)+", lambda m: "".join(sorted(m[0].splitlines(True))), message)
 
 
-def place(graph_def, soft):
-    """Where TensorFlow places all nodes, or why it does not."""
-    bare = tf.GraphDef()
-    bare.CopyFrom(graph_def)
-    for n in bare.node:
-        n.device = ""
-        n.attr.pop("_class", None)
+def place(graph_def, soft, first=0):
+    """Where TensorFlow places all nodes, or why it does not; after a run with the first nodes only, if there are any."""
+    nodes = list(graph_def.node)
     with tf.Graph().as_default() as g:
-        tf.import_graph_def(bare, name="")
-        for n in graph_def.node:
-            op = g.get_operation_by_name(n.name)
-            op._set_device_from_string(n.device)
-            if "_class" in n.attr:
-                op._set_attr("_class", n.attr["_class"])
-        go = tf.no_op(name="go")
+        def bring(nodes):
+            """Adds nodes to the graph; nothing that an import makes of devices and groups stays."""
+            part = tf.GraphDef(versions=graph_def.versions)
+            for n in nodes:
+                part.node.add(name=n.name, op=n.op, input=n.input)
+                for key in n.attr:
+                    if key != "_class":
+                        part.node[-1].attr[key].CopyFrom(n.attr[key])
+            # An import cannot map control inputs without a prefix.
+            before = {op.name for op in g.get_operations()}
+            waits = [(n.name, x[1:]) for n in nodes for x in n.input if x[1:] in before and x.startswith("^")]
+            for n in part.node:
+                n.input[:] = [x for x in n.input if (n.name, x[1:]) not in waits]
+            outputs = {t.name: t for op in g.get_operations() for t in op.outputs}
+            used = {x if ":" in x else x + ":0" for n in part.node for x in n.input}
+            tf.import_graph_def(part, input_map={k: outputs[k] for k in used & outputs.keys()}, name="")
+            for name, on in waits:
+                g.get_operation_by_name(name)._add_control_input(g.get_operation_by_name(on))
+            for n in nodes:
+                op = g.get_operation_by_name(n.name)
+                op._set_device_from_string(n.device)
+                if "_class" in n.attr:
+                    op._set_attr("_class", n.attr["_class"])
 
-        def run():
+        def run(session):
             try:
-                with tf.Session(graph=g, config=settings(soft)) as s:
-                    s._call_tf_sessionrun(None, {}, [], [go._c_op], None)
+                session._call_tf_sessionrun(None, {}, [], [g.get_operation_by_name(nodes[0].name)._c_op], None)
             except errors_impl.OpError as e:
                 return e
-        error, log = logged(run)
+        if first:
+            bring(nodes[:first])
+        else:
+            bring(nodes)
+        with tf.Session(graph=g, config=settings(soft)) as session:
+            if first:
+                logged(lambda: run(session))
+                bring(nodes[first:])
+            error, log = logged(lambda: run(session))
     if error is not None:
         return "!%s %s" % (CODES[error.error_code], json.dumps(steady(error.message)))
     found = PLACED.findall(log)
-    assert len(found) == len(graph_def.node) + 1, log
-    return " ".join("%s=%s" % (name.decode(), cpu.decode()) for name, cpu in found if name != b"go")
+    assert len(found) == len(nodes), log
+    return " ".join("%s=%s" % (name.decode(), cpu.decode()) for name, cpu in found)
 
 
 def line_of(node):
     return "node { %s }" % text_format.MessageToString(node, as_one_line=True).strip()
 
 
-def write(f, name, graph_def):
-    f.write("graph %s\n" % name)
+def half(graph_def, r):
+    """How many nodes may come first: none of them takes a later one."""
+    known, found = set(), [0]
+    for i, n in enumerate(graph_def.node):
+        known.add(n.name)
+        if all(x.strip("^").split(":")[0] in known for m in graph_def.node[:i + 1] for x in m.input):
+            found.append(i + 1)
+    return found[int(r.integers(len(found)))] % len(graph_def.node)
+
+
+def write(f, name, graph_def, first=0):
+    f.write("graph %d %s\n" % (first, name))
     for n in graph_def.node:
         f.write(line_of(n) + "\n")
     for kind, soft in (("soft", True), ("hard", False)):
-        f.write("%s %s\n" % (kind, place(graph_def, soft)))
+        f.write("%s %s\n" % (kind, place(graph_def, soft, first)))
 
 
 def read(text):
-    """Each graph with its name and its two lines of outcomes."""
+    """Each graph with its name, how many nodes come first, and its two lines of outcomes."""
     for part in re.split("^graph ", text, flags=re.M)[1:]:
-        name, *lines = part.rstrip("\n").split("\n")
+        head, *lines = part.rstrip("\n").split("\n")
+        first, name = head.split(" ", 1)
         nodes = text_format.Parse("\n".join(lines[:-2]), tf.GraphDef())
-        yield name, nodes, lines[-2:]
+        nodes.versions.producer = tf.version.GRAPH_DEF_VERSION
+        yield name, nodes, int(first), lines[-2:]
 
 
 def check(path):
@@ -529,9 +562,9 @@ def check(path):
         data = f.read()
     text = gzip.decompress(data).decode() if path.endswith(".gz") else data.decode()
     total, differ = 0, []
-    for name, graph_def, wanted in read(text):
+    for name, graph_def, first, wanted in read(text):
         total += 1
-        got = ["soft " + place(graph_def, True), "hard " + place(graph_def, False)]
+        got = [kind + place(graph_def, soft, first) for kind, soft in (("soft ", True), ("hard ", False))]
         differ += ["%s:\n  %s\n  %s" % (name, w, g) for w, g in zip(wanted, got) if w != g]
     print("placer.py: %s: %d graphs, %d differ" % (os.path.basename(path), total, len(differ)))
     print("\n".join(differ[:20]), end="\n" if differ else "")
@@ -555,7 +588,8 @@ def main():
     graphs = Graphs(np.random.default_rng(args.seed))
     with tempfile.TemporaryFile("w+") as f:
         for i in range(args.count):
-            write(f, str(i), graphs.make())
+            graph_def = graphs.make()
+            write(f, str(i), graph_def, half(graph_def, graphs.r) if i % 4 == 3 else 0)
         f.seek(0)
         text = f.read()
     with open(random, "wb") as f:

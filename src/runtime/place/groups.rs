@@ -13,6 +13,8 @@ pub(super) struct Wishes {
     pub(super) resource: DeviceSpec,
     /// The kinds of devices that have kernels, best first.
     pub(super) kinds: Vec<DeviceType>,
+    /// Whether it stands where it is wanted already.
+    pub(super) is_fixed: bool,
 }
 
 /// Why two groups cannot be one.
@@ -92,6 +94,7 @@ impl Groups {
             requested: requested.yielding_to(&resource),
             resource,
             kinds,
+            is_fixed: x.is_fixed || y.is_fixed,
         };
         self.parents[gone] = kept as u32;
         self.ranks[kept] += u32::from(self.ranks[kept] == self.ranks[gone]);

@@ -1,9 +1,10 @@
 //! Placement: which device each node of a run stands on.
 //!
 //! All nodes of the graph are placed, also those that a run does not need: so a node has the same device in every
-//! run. What is wrong with nodes that a run has nothing to do with does not stop it.
+//! run. A node with a state stays where it is when the graph grows. What is wrong with nodes that a run has nothing to do with does not stop it.
 
 mod groups;
+mod placements;
 #[cfg(test)]
 mod recorded;
 mod summary;
@@ -16,11 +17,12 @@ use super::simplify::Draft;
 use crate::def::AttrValue;
 use crate::device::DeviceSpec;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::graph::{Endpoint, Node, NodeId};
 use crate::kernel::DeviceType;
 use crate::registry::Registry;
 use groups::{Groups, Wishes};
+pub(super) use placements::{Placements, Snapshot};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -40,20 +42,24 @@ const ANYWHERE: [&str; 12] = [
     "_SwitchN",
 ];
 
-/// Where nodes went, in the order in which that was decided.
-pub(super) type Placed = Vec<(Arc<Node>, u32)>;
+/// What became of the nodes of a graph.
+struct Decision {
+    /// Wishes that are not granted, in TensorFlow's words.
+    ignored: Vec<String>,
+    /// Where nodes went, in the order in which that was decided.
+    placed: Vec<(Arc<Node>, u32)>,
+    /// What is wrong with what the run needs, and how many nodes were placed before that was noticed.
+    fault: Option<(usize, Error)>,
+}
 
-/// Gives each draft its device; tells where all nodes of the graph went.
-///
-/// # Errors
-/// `InvalidArgument` when a draft, or a node that must stand beside it, has a malformed device, asks for one that
-/// does not exist or that has no kernel, or asks for another one than those beside it.
-pub(super) fn place(
+/// Gives each draft its device, and finds one for all other nodes of the graph. `fixed` says where nodes stand already.
+fn decide(
     all: &[Arc<Node>],
     drafts: &mut [Draft],
     registry: &Registry,
     devices: &DeviceSet,
-) -> Result<Placed> {
+    fixed: &HashMap<NodeId, u32>,
+) -> Decision {
     let of_draft: HashMap<NodeId, &Draft> = drafts.iter().map(|d| (d.node.id, d)).collect();
     let mut items: Vec<Item<'_>> = Vec::with_capacity(all.len());
     for node in all {
@@ -80,29 +86,44 @@ pub(super) fn place(
         assigned: vec![None; items.len()],
         order: Vec::with_capacity(items.len()),
         faults: Vec::new(),
+        ignored: Vec::new(),
         by_group: HashMap::new(),
         items,
         numbers,
         registry,
         devices,
+        fixed,
     };
     placer.wish();
     placer.follow_edges();
     placer.colocate();
-    placer.fail_if_needed()?;
-    placer.assign()?;
-    let assigned = placer.assigned;
-    let placed = placer
-        .order
-        .iter()
-        .filter_map(|i| Some((placer.items[*i].node.clone(), assigned[*i]?)))
-        .collect();
-    let numbers = placer.numbers;
-    for d in drafts {
-        let found = numbers.get(&d.node.id).and_then(|i| assigned[*i]);
-        d.device = found.ok_or_else(|| Error::internal("a node was not placed"))?;
+    let mut fault = placer.fault_of_needed();
+    if fault.is_none() {
+        placer.assign();
+        fault = placer.fault_of_needed();
     }
-    Ok(placed)
+    let Placer {
+        items,
+        numbers,
+        assigned,
+        order,
+        ignored,
+        ..
+    } = placer;
+    let placed = order
+        .iter()
+        .filter_map(|i| Some((items[*i].node.clone(), assigned[*i]?)))
+        .collect();
+    for d in drafts {
+        if let Some(device) = numbers.get(&d.node.id).and_then(|i| assigned[*i]) {
+            d.device = device;
+        }
+    }
+    Decision {
+        ignored,
+        placed,
+        fault,
+    }
 }
 
 /// A node with its inputs as the run has them.
@@ -153,10 +174,20 @@ struct Placer<'a> {
     groups: Groups,
     assigned: Vec<Option<u32>>,
     order: Vec<usize>,
-    /// What is wrong, with a node of the group that it concerns.
-    faults: Vec<(usize, Error)>,
-    /// The device of each group that has one already.
-    by_group: HashMap<usize, u32>,
+    faults: Vec<Fault>,
+    ignored: Vec<String>,
+    /// The device of each group that was come to already; none where none fits.
+    by_group: HashMap<usize, Option<u32>>,
+    fixed: &'a HashMap<NodeId, u32>,
+}
+
+/// Something that is wrong.
+struct Fault {
+    /// A node of the group that it concerns.
+    item: usize,
+    /// How many nodes were placed before.
+    placed: usize,
+    error: Error,
 }
 
 impl Placer<'_> {
@@ -167,39 +198,56 @@ impl Placer<'_> {
             Some(l) => error.at_line(l),
             None => error,
         };
-        self.faults.push((item, error));
+        self.faults.push(Fault {
+            item,
+            placed: self.order.len(),
+            error,
+        });
     }
 
     /// What each node asks for by itself.
     fn wish(&mut self) {
         let mut all = Vec::with_capacity(self.items.len());
         for i in 0..self.items.len() {
-            let item = &self.items[i];
-            let node = item.node;
-            let kinds = self.kinds(node);
-            let resource = item.makes_resource();
-            let requested = DeviceSpec::parse(&node.device);
-            if kinds.is_empty() && item.needed {
-                self.fault(i, words::no_kernel(node, self.registry, self.devices));
-            }
-            if requested.is_err() {
-                let e = words::malformed(node, &self.inputs_of(&self.items[i]));
-                self.fault(i, e);
-            }
-            let requested = requested.unwrap_or_default();
-            all.push(Wishes {
-                resource: match resource {
-                    true => requested.clone(),
-                    false => DeviceSpec::default(),
-                },
-                requested,
-                kinds: match kinds.is_empty() {
-                    true => self.devices.kinds(),
-                    false => kinds,
-                },
-            });
+            all.push(self.wishes_of(i));
         }
         self.groups = Groups::new(all, self.devices.soft_placement());
+    }
+
+    fn wishes_of(&mut self, i: usize) -> Wishes {
+        let item = &self.items[i];
+        let node = item.node;
+        let (makes_resource, needed) = (item.makes_resource(), item.needed);
+        let mut kinds = self.kinds(node);
+        if let Some(device) = self.fixed.get(&node.id) {
+            let spec = self.devices.spec(*device);
+            return Wishes {
+                requested: spec.clone(),
+                resource: spec,
+                kinds,
+                is_fixed: true,
+            };
+        }
+        if kinds.is_empty() {
+            if needed {
+                self.fault(i, words::no_kernel(node, self.registry, self.devices));
+            }
+            kinds = self.devices.kinds();
+        }
+        let requested = DeviceSpec::parse(&node.device).unwrap_or_else(|_| {
+            let error = words::malformed(node, &self.inputs_of(&self.items[i]));
+            self.fault(i, error);
+            DeviceSpec::default()
+        });
+        Wishes {
+            resource: match makes_resource {
+                true => requested.clone(),
+                false => DeviceSpec::default(),
+            },
+            requested,
+            kinds,
+            is_fixed: false,
+        }
     }
 
     /// The names of what a node takes, as a definition has them.
@@ -243,6 +291,11 @@ impl Placer<'_> {
                 let Some(source) = self.numbers.get(&e.node).copied().filter(|_| tied) else {
                     continue;
                 };
+                let (from, to) = (self.groups.wishes(source), self.groups.wishes(i));
+                if from.requested.merge(&to.requested).is_err() {
+                    let ends = (&**self.items[source].node, &**node);
+                    self.ignored.push(words::overridden(ends, from, to));
+                }
                 if let Err(why) = self.groups.follow(source, i) {
                     let ends = (&**self.items[source].node, &**node);
                     let groups = || [self.group(source), self.group(i)];
@@ -261,36 +314,41 @@ impl Placer<'_> {
             let mut names = classes(node);
             names.push(node.name.clone());
             for name in names {
-                let other = *first.entry(name).or_insert(i);
+                let other = *first.entry(name.clone()).or_insert(i);
                 let Err(why) = self.groups.join(i, other) else {
                     continue;
                 };
-                if !self.devices.soft_placement() {
-                    let ends = (&**node, &**self.items[other].node);
-                    let groups = || [self.group(i), self.group(other)];
-                    let error = words::apart(ends, &why, groups);
-                    self.fault(i, error);
+                let ends = (&**node, &**self.items[other].node);
+                let groups = || [self.group(i), self.group(other)];
+                let error = words::apart(ends, &why, groups);
+                match self.devices.soft_placement() {
+                    true => self.ignored.push(words::not_colocated(node, &name, &error)),
+                    false => self.fault(i, error),
                 }
             }
         }
     }
 
-    /// The first thing that is wrong with a group of which the run needs a node.
-    fn fail_if_needed(&mut self) -> Result<()> {
-        let needed: HashSet<usize> = (0..self.items.len())
-            .filter(|i| self.items[*i].needed)
-            .map(|i| self.groups.root(i))
-            .collect();
-        let first = self
-            .faults
-            .iter()
-            .find(|(i, _)| needed.contains(&self.groups.root(*i)));
-        first.map_or(Ok(()), |(_, e)| Err(e.clone()))
+    /// The first thing that is wrong with a group of which the run needs a node, and how many were placed before.
+    fn fault_of_needed(&self) -> Option<(usize, Error)> {
+        let needed: HashSet<usize> = match self.faults.is_empty() {
+            true => return None,
+            false => (0..self.items.len())
+                .filter(|i| self.items[*i].needed)
+                .map(|i| self.groups.root(i))
+                .collect(),
+        };
+        let concerns = |f: &&Fault| needed.contains(&self.groups.root(f.item));
+        let first = self.faults.iter().find(concerns)?;
+        Some((first.placed, first.error.clone()))
     }
 
-    fn assign(&mut self) -> Result<()> {
+    fn assign(&mut self) {
         let (generators, others): (Vec<usize>, Vec<usize>) =
-            (0..self.items.len()).partition(|i| self.items[*i].is_generator());
+            (0..self.items.len()).partition(|i| {
+                let item = &self.items[*i];
+                item.is_generator() && !self.fixed.contains_key(&item.node.id)
+            });
         let mut consumers = vec![Vec::new(); self.items.len()];
         for (i, item) in self.items.iter().enumerate() {
             let sources = item.inputs.iter().map(|e| &e.node).chain(item.controls);
@@ -317,31 +375,30 @@ impl Placer<'_> {
             };
             self.assign_one(i, near);
         }
-        self.fail_if_needed()
     }
 
     /// Places a node: where its group is already, near what belongs to it if that is possible, or on the best device.
     fn assign_one(&mut self, i: usize, near: Option<u32>) {
         let root = self.groups.root(i);
         let device = match self.by_group.get(&root) {
-            Some(d) => *d,
+            Some(device) => *device,
             None => {
                 let possible = self.candidates(self.groups.wishes(i));
                 let near = near.filter(|d| possible.contains(d));
-                match near.or(possible.first().copied()) {
-                    Some(d) => d,
-                    None => {
-                        let node = self.items[i].node;
-                        let error =
-                            words::nowhere(node, &self.group(i), self.registry, self.devices);
-                        return self.fault(i, error);
-                    }
+                let device = near.or(possible.first().copied());
+                if device.is_none() {
+                    let (node, group) = (self.items[i].node, self.group(i));
+                    let error = words::nowhere(node, &group, self.registry, self.devices);
+                    self.fault(i, error);
                 }
+                self.by_group.insert(root, device);
+                device
             }
         };
-        self.by_group.insert(root, device);
-        self.assigned[i] = Some(device);
-        self.order.push(i);
+        if device.is_some() {
+            self.assigned[i] = device;
+            self.order.push(i);
+        }
     }
 
     /// The devices that fit, best first. With soft placement, when none fits, those that only fit the kind and number
@@ -349,7 +406,7 @@ impl Placer<'_> {
     fn candidates(&self, wishes: &Wishes) -> Vec<u32> {
         let wanted = &wishes.requested;
         let mut found = self.devices.matching(wanted, &wishes.kinds);
-        if self.devices.soft_placement() {
+        if self.devices.soft_placement() && !wishes.is_fixed {
             let (kept, any) = (&wishes.resource, DeviceSpec::default());
             for least in [kept, &any] {
                 if found.is_empty() {

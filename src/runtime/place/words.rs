@@ -87,6 +87,26 @@ pub(super) fn tied<'a>(
     })
 }
 
+/// The source of an edge has its way.
+pub(super) fn overridden((source, target): (&Node, &Node), from: &Wishes, to: &Wishes) -> String {
+    format!(
+        "Ignoring device specification {} for node '{}' because the input edge from '{}' is a reference connection and already has a device field set to {}",
+        to.requested.told(),
+        target.name,
+        source.name,
+        from.requested.told()
+    )
+}
+
+/// Soft placement lets a node stand elsewhere than its group.
+pub(super) fn not_colocated(node: &Node, group: &str, why: &Error) -> String {
+    format!(
+        "Ignoring request to colocate node '{0}' with nodes in colocation group '{group}' because soft placement is on and an attempt at doing so resulted in the following error: INVALID_ARGUMENT: {1}\n\t [[{{{{node {0}}}}}]]",
+        node.name,
+        why.message()
+    )
+}
+
 fn colocation<'a>(
     (a, b): (&Node, &Node),
     why: &Apart,
