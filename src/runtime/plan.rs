@@ -148,8 +148,8 @@ pub(super) fn compile(
     }
     let mut nodes = Vec::with_capacity(needed.len());
     for n in &needed {
-        let planned =
-            plan_node(n, registry, devices, &lasting.kernels, &numbers).map_err(|e| located(e, &n.node))?;
+        let planned = plan_node(n, registry, devices, &lasting.kernels, &numbers)
+            .map_err(|e| located(e, &n.node))?;
         nodes.push(planned);
     }
     let fed: HashMap<Endpoint, usize> = signature

@@ -311,8 +311,27 @@ fn the_gpus_of_a_run_can_be_limited() {
             !err.contains(", /job:localhost/replica:0/task:0/device:GPU:1"),
             "{err}"
         );
-        assert_eq!(err.contains("but there is none"), !has_gpu, "{err}");
+        assert_eq!(err.contains("but CUDA is not enabled"), !has_gpu, "{err}");
     }
+}
+
+/// Two runs of one graph: the lines that TensorFlow logs for it, once.
+#[test]
+fn placement_is_logged_once() {
+    let text = std::fs::read_to_string(crate::oracle::data("placer").join("log.txt")).unwrap();
+    let first = text.split(' ').nth(1).unwrap();
+    let nodes = text.lines().filter(|l| l.starts_with("node "));
+    let nodes: Vec<&str> = nodes.take(first.parse().unwrap()).collect();
+    let dir = TempDir::new("cli-log-placement");
+    let dir = dir.path();
+    std::fs::write(dir.join("g.pbtxt"), nodes.join("\n")).unwrap();
+    let line = "run g.pbtxt --init init --fetch y --device-count CPU=4 --soft-placement --log-device-placement";
+    let done = tensorloom(dir, &line.split(' ').collect::<Vec<_>>());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let logged: Vec<&str> = done.err.lines().filter(|l| l.contains("device:")).collect();
+    let wanted = text.lines().filter_map(|l| l.strip_prefix("line "));
+    let wanted: Vec<&str> = wanted.map(|l| l.trim_matches('"')).collect();
+    assert_eq!(logged, wanted);
 }
 
 #[test]

@@ -3,15 +3,18 @@
 random.txt.gz holds random graphs, errors.txt those of cases() below. Each graph is a line `graph K NAME`, a line for each
 node (a field of a GraphDef's text form) and two lines of outcomes, `soft` and `hard` placement on four CPU devices: the
 nodes in the order in which they were placed, each with the number of its CPU (`a=0 b=3`), or `!CODE` and the message as
-JSON. Where K is not 0, the graph was run with its first K nodes before, so that those with a state stay where they were.
+JSON. log.txt has a graph with the lines that TensorFlow logs in a first run, and in one when the graph has grown. Where
+K is not 0, the graph was run with its first K nodes before, so that those with a state stay where they were.
 Devices and `_class` are what the placer sees, not what an import makes of them; all nodes of a graph are placed.
 
     placer.py [--out DIR] [--seed N] [--count N] [--check]
 
---check asks TensorFlow again whether it still says what the files say.
+--check asks TensorFlow again whether it still says what the files say. `TENSORLOOM_PLACER=DIR cargo test --lib recorded`
+reads other files.
 """
 import argparse
 import gzip
+import io
 import json
 import os
 import re
@@ -391,7 +394,7 @@ def choose(name, refs, device=""):
 
 
 def cases():
-    """What is refused, and a few graphs beside it that are not: (name, graph)."""
+    """What is refused, and a few graphs beside it that are not: (name, graph), (name, graph, how many nodes come first)."""
     one = const("one", value=1, dtype=INT)
     for i, device in enumerate(MALFORMED):
         yield "malformed %d" % i, case(const("a"), unary("b", "a", device))
@@ -438,10 +441,28 @@ def cases():
     yield "identity that waits", case(*beside[:3], ("i", "Identity", ["b", "^a"], "", (), {"T": FLOAT}))
     yield "identity of a constant", case(variable("v", "/cpu:1"), const("a", groups=["v"]), unary("i", "a", op="Identity"))
     yield "identity of what asks for a device", case(const("a"), unary("b", "a", "/cpu:1"), unary("i", "b", op="Identity"))
+    yield "later colocated elsewhere", case(variable("v"), const("a", "/cpu:2", ["v"])), 1
+    yield "later used elsewhere", case(variable("v"), unary("a", "v", "/cpu:2", op="RefIdentity"), unary("b", "a")), 1
+    yield "later tied", case(variable("v", "/cpu:1"), variable("w", "/cpu:2"), one, choose("c", ["v", "w"])), 2
+    yield "a handle that stands", case(handle("v"), ("r", "ReadVariableOp", ["v"], "/cpu:3", (), {"dtype": FLOAT}), const("a", "/cpu:3", ["r"])), 1
+    yield "what has no state moves", case(const("a"), unary("b", "a", "/cpu:2")), 1
+    group = (const("x"), unary("a", "x", groups=["v"]), variable("v"))
+    yield "a new variable on a missing GPU beside one that stands", case(*group, variable("w", "/gpu:1", ["v"])), 3
+    yield "a new variable elsewhere beside one that stands", case(*group, variable("w", "/cpu:2", ["v"])), 3
     text = case(const("a", "/cpu:1"), const("b"))
     text.node[1].attr["_class"].s = b"loc:@a"
     yield "a class that is no list", text
     yield "a number beyond 32 bits", case(const("a", "/cpu:99999999999"))
+
+
+def grows():
+    """The graph of log.txt, and how many nodes come first."""
+    def scalar(name, device, groups=()):
+        return (name, "VariableV2", [], device, groups, {"dtype": FLOAT, "shape": tf.AttrValue(shape=tf.TensorShape([]).as_proto())})
+    assign = ("init", "Assign", ["v", "one"], "/cpu:2", (), {"T": FLOAT})
+    first = [const("one"), scalar("v", "/cpu:1"), assign, unary("r", "v", op="Identity"), unary("y", "r", "/cpu:3"), unary("far", "y", "/gpu:0")]
+    later = [scalar("w", "/cpu:2", ["v"]), scalar("u", "/cpu:0"), scalar("t", "/cpu:3", ["u"]), unary("z", "y"), const("three", value=3.0), unary("q", "three", "/cpu:3")]
+    return case(*first, *later), len(first)
 
 
 def settings(soft):
@@ -478,6 +499,16 @@ def steady(message):
 
 def place(graph_def, soft, first=0):
     """Where TensorFlow places all nodes, or why it does not; after a run with the first nodes only, if there are any."""
+    error, _, log = logs(graph_def, soft, first)
+    if error is not None:
+        return "!%s %s" % (CODES[error.error_code], json.dumps(steady(error.message)))
+    found = PLACED.findall(log)
+    assert len(found) == len(graph_def.node), log
+    return " ".join("%s=%s" % (name.decode(), cpu.decode()) for name, cpu in found)
+
+
+def logs(graph_def, soft, first):
+    """How the last run ended, and what TensorFlow logs in a run with the first nodes, and in one with all."""
     nodes = list(graph_def.node)
     with tf.Graph().as_default() as g:
         def bring(nodes):
@@ -514,19 +545,28 @@ def place(graph_def, soft, first=0):
         else:
             bring(nodes)
         with tf.Session(graph=g, config=settings(soft)) as session:
+            before = b""
             if first:
-                logged(lambda: run(session))
+                _, before = logged(lambda: run(session))
                 bring(nodes[first:])
             error, log = logged(lambda: run(session))
-    if error is not None:
-        return "!%s %s" % (CODES[error.error_code], json.dumps(steady(error.message)))
-    found = PLACED.findall(log)
-    assert len(found) == len(nodes), log
-    return " ".join("%s=%s" % (name.decode(), cpu.decode()) for name, cpu in found)
+            return error, before, log
 
 
 def line_of(node):
     return "node { %s }" % text_format.MessageToString(node, as_one_line=True).strip()
+
+
+def write_log(f):
+    graph_def, first = grows()
+    f.write("graph %d log\n" % first)
+    for n in graph_def.node:
+        f.write(line_of(n) + "\n")
+    error, *both = logs(graph_def, True, first)
+    assert error is None, error
+    for kind, log in zip(("line", "next"), both):
+        for text in re.findall(r"(?:placer|colocation_graph)\.cc:\d+\] (.*(?:\n\t.*)*)", log.decode()):
+            f.write("%s %s\n" % (kind, json.dumps(text)))
 
 
 def half(graph_def, r):
@@ -581,9 +621,14 @@ def main():
     p.add_argument("--count", type=int, default=800)
     p.add_argument("--check", action="store_true")
     args = p.parse_args()
-    random, errors = os.path.join(args.out, "random.txt.gz"), os.path.join(args.out, "errors.txt")
+    random, errors, log = (os.path.join(args.out, name) for name in ("random.txt.gz", "errors.txt", "log.txt"))
     if args.check:
-        return 0 if all([check(random), check(errors)]) else 1
+        now = io.StringIO()
+        write_log(now)
+        with open(log) as f:
+            same = f.read() == now.getvalue()
+        print("placer.py: log.txt: %s" % ("the same lines" if same else "other lines:\n" + now.getvalue()))
+        return 0 if all([same, check(random), check(errors)]) else 1
     os.makedirs(args.out, exist_ok=True)
     graphs = Graphs(np.random.default_rng(args.seed))
     with tempfile.TemporaryFile("w+") as f:
@@ -598,8 +643,10 @@ def main():
     print("placer.py: %d graphs, %d nodes, %d of %d refused, %d bytes" % (
         args.count, text.count("\nnode {"), refused, 2 * args.count, os.path.getsize(random)))
     with open(errors, "w") as f:
-        for name, nodes in cases():
-            write(f, name, nodes)
+        for name, *graph in cases():
+            write(f, name, *graph)
+    with open(log, "w") as f:
+        write_log(f)
     return 0
 
 

@@ -13,8 +13,8 @@ pub(super) struct Wishes {
     pub(super) resource: DeviceSpec,
     /// The kinds of devices that have kernels, best first.
     pub(super) kinds: Vec<DeviceType>,
-    /// Whether it stands where it is wanted already.
-    pub(super) is_fixed: bool,
+    /// The device on which it stands already, when it does.
+    pub(super) fixed: DeviceSpec,
 }
 
 /// Why two groups cannot be one.
@@ -24,8 +24,10 @@ pub(super) enum Apart {
     Wanted(Error),
     /// No kind of device has kernels for all of their nodes.
     Kinds,
+    /// They stand on different devices.
+    Fixed(Box<[DeviceSpec; 2]>),
     /// They hold resources of different devices.
-    Resources(DeviceSpec, DeviceSpec),
+    Resources(Box<[DeviceSpec; 2]>),
 }
 
 impl From<Error> for Apart {
@@ -80,6 +82,7 @@ impl Groups {
             false => (a, b),
         };
         let (x, y) = (&self.wishes[kept], &self.wishes[gone]);
+        let fixed = x.fixed.merge(&y.fixed)?;
         let resource = x.resource.merge(&y.resource)?;
         let requested = match self.relaxed {
             true => x.requested.merge_relaxed(&y.requested)?,
@@ -91,10 +94,10 @@ impl Groups {
             return Err(Apart::Kinds);
         }
         self.wishes[kept] = Wishes {
-            requested: requested.yielding_to(&resource),
+            requested: requested.yielding_to(&resource).yielding_to(&fixed),
             resource,
             kinds,
-            is_fixed: x.is_fixed || y.is_fixed,
+            fixed,
         };
         self.parents[gone] = kept as u32;
         self.ranks[kept] += u32::from(self.ranks[kept] == self.ranks[gone]);
@@ -112,16 +115,20 @@ impl Groups {
             return Ok(());
         }
         let (from, to) = (&self.wishes[s], &self.wishes[t]);
+        if from.fixed.merge(&to.fixed).is_err() {
+            return Err(Apart::Fixed([from, to].map(|w| w.fixed.clone()).into()));
+        }
         if from.resource.merge(&to.resource).is_err() {
-            return Err(Apart::Resources(from.resource.clone(), to.resource.clone()));
+            return Err(Apart::Resources(
+                [from, to].map(|w| w.resource.clone()).into(),
+            ));
         }
         let before = to.requested.clone();
         if from.requested.merge(&to.requested).is_err() {
-            self.wishes[t].requested = from.requested.yielding_to(&to.resource);
+            let led = from.requested.yielding_to(&to.resource);
+            self.wishes[t].requested = led.yielding_to(&to.fixed);
         }
-        self.join(source, target).map_err(|e| {
-            self.wishes[t].requested = before;
-            e
-        })
+        self.join(source, target)
+            .inspect_err(|_| self.wishes[t].requested = before)
     }
 }

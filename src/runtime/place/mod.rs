@@ -223,9 +223,9 @@ impl Placer<'_> {
             let spec = self.devices.spec(*device);
             return Wishes {
                 requested: spec.clone(),
-                resource: spec,
+                resource: DeviceSpec::default(),
+                fixed: spec,
                 kinds,
-                is_fixed: true,
             };
         }
         if kinds.is_empty() {
@@ -246,7 +246,7 @@ impl Placer<'_> {
             },
             requested,
             kinds,
-            is_fixed: false,
+            fixed: DeviceSpec::default(),
         }
     }
 
@@ -344,11 +344,10 @@ impl Placer<'_> {
     }
 
     fn assign(&mut self) {
-        let (generators, others): (Vec<usize>, Vec<usize>) =
-            (0..self.items.len()).partition(|i| {
-                let item = &self.items[*i];
-                item.is_generator() && !self.fixed.contains_key(&item.node.id)
-            });
+        let (generators, others): (Vec<usize>, Vec<usize>) = (0..self.items.len()).partition(|i| {
+            let item = &self.items[*i];
+            item.is_generator() && !self.fixed.contains_key(&item.node.id)
+        });
         let mut consumers = vec![Vec::new(); self.items.len()];
         for (i, item) in self.items.iter().enumerate() {
             let sources = item.inputs.iter().map(|e| &e.node).chain(item.controls);
@@ -406,7 +405,7 @@ impl Placer<'_> {
     fn candidates(&self, wishes: &Wishes) -> Vec<u32> {
         let wanted = &wishes.requested;
         let mut found = self.devices.matching(wanted, &wishes.kinds);
-        if self.devices.soft_placement() && !wishes.is_fixed {
+        if self.devices.soft_placement() {
             let (kept, any) = (&wishes.resource, DeviceSpec::default());
             for least in [kept, &any] {
                 if found.is_empty() {

@@ -76,7 +76,12 @@ impl Placements {
 
 impl Memory {
     /// The lines that are new. What fails is logged again each time, as far as it went.
-    pub(super) fn lines(&mut self, version: u64, decision: &Decision, devices: &DeviceSet) -> Vec<String> {
+    pub(super) fn lines(
+        &mut self,
+        version: u64,
+        decision: &Decision,
+        devices: &DeviceSet,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
         if self.version != Some(version) {
             self.logged.clear();
@@ -95,7 +100,8 @@ impl Memory {
         }
         if decision.fault.is_none() {
             self.version = Some(version);
-            self.logged.extend(decision.placed.iter().map(|(n, _)| n.id));
+            self.logged
+                .extend(decision.placed.iter().map(|(n, _)| n.id));
         }
         lines
     }
@@ -106,7 +112,8 @@ impl Memory {
             return Err(error);
         }
         let stateful = decision.placed.iter().filter(|(n, _)| n.op.flags.stateful);
-        self.fixed.extend(stateful.map(|(n, device)| (n.id, *device)));
+        self.fixed
+            .extend(stateful.map(|(n, device)| (n.id, *device)));
         Ok(())
     }
 }

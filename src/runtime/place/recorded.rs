@@ -13,58 +13,50 @@ use crate::{Graph, ImportOptions};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A graph with its two outcomes: with soft placement, and without.
+/// A graph with what TensorFlow did with it.
 struct Recorded {
     name: String,
     /// How many of its nodes were placed before the others came.
     first: usize,
     def: GraphDef,
-    wanted: [String; 2],
+    /// By kinds: `soft` and `hard` placement, or a `line` that was logged in a first run, and in the `next` one.
+    outcomes: Vec<(String, String)>,
+}
+
+fn read(file: &str) -> String {
+    let folder = std::env::var_os("TENSORLOOM_PLACER");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/placer");
+    let data = std::fs::read(folder.map_or(here, Into::into).join(file)).unwrap();
+    if !file.ends_with(".gz") {
+        return String::from_utf8(data).unwrap();
+    }
+    let mut text = String::new();
+    let mut unzip = flate2::read::GzDecoder::new(&data[..]);
+    std::io::Read::read_to_string(&mut unzip, &mut text).unwrap();
+    text
 }
 
 fn recorded(file: &str) -> Vec<Recorded> {
-    let folder = std::env::var_os("TENSORLOOM_PLACER");
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/placer");
-    let path = folder.map_or(here, Into::into).join(file);
-    let data = std::fs::read(&path).unwrap();
-    let text = match file.ends_with(".gz") {
-        true => {
-            let mut text = String::new();
-            let mut unzip = flate2::read::GzDecoder::new(&data[..]);
-            std::io::Read::read_to_string(&mut unzip, &mut text).unwrap();
-            text
-        }
-        false => String::from_utf8(data).unwrap(),
-    };
-    let mut all: Vec<Recorded> = Vec::new();
-    let mut nodes = String::new();
-    for line in text.lines() {
-        let (kind, rest) = line.split_once(' ').unwrap();
-        match kind {
-            "graph" => nodes.clear(),
-            "node" => {
-                nodes.push_str(line);
-                nodes.push('\n');
-            }
-            _ => {}
-        }
-        match kind {
-            "graph" => all.push(Recorded {
-                name: rest.split_once(' ').unwrap().1.to_string(),
-                first: rest.split_once(' ').unwrap().0.parse().unwrap(),
-                def: GraphDef::default(),
-                wanted: Default::default(),
-            }),
-            "soft" => {
-                let last = all.last_mut().unwrap();
-                last.def = GraphDef::from_pbtxt(&nodes).unwrap();
-                last.wanted[0] = rest.to_string();
-            }
-            "hard" => all.last_mut().unwrap().wanted[1] = rest.to_string(),
-            _ => {}
-        }
+    let text = read(file);
+    let graphs = text.strip_prefix("graph ").unwrap().split("\ngraph ");
+    graphs.map(one).collect()
+}
+
+fn one(text: &str) -> Recorded {
+    let (head, lines) = text.split_once('\n').unwrap();
+    let (first, name) = head.split_once(' ').unwrap();
+    let is_node = |l: &&str| l.starts_with("node ");
+    let (nodes, rest): (Vec<&str>, Vec<&str>) = lines.lines().partition(is_node);
+    Recorded {
+        name: name.to_string(),
+        first: first.parse().unwrap(),
+        def: GraphDef::from_pbtxt(&nodes.join("\n")).unwrap(),
+        outcomes: rest
+            .into_iter()
+            .map(|l| l.split_once(' ').unwrap())
+            .map(|(kind, rest)| (kind.to_string(), unquoted(rest)))
+            .collect(),
     }
-    all
 }
 
 /// The nodes of a definition with their devices and groups as they stand there.
@@ -105,12 +97,12 @@ fn outcome(r: &Recorded, soft: bool) -> String {
     place(&nodes).unwrap_or_else(|e| format!("!{:?} {}", e.code(), e.message()))
 }
 
-/// An outcome of the file, its message read from JSON.
+/// An outcome of the file, what is in quotation marks read as JSON.
 fn unquoted(line: &str) -> String {
-    let Some((code, json)) = line.split_once(" \"") else {
+    let Some((code, json)) = line.split_once('"') else {
         return line.to_string();
     };
-    let mut text = String::new();
+    let mut text = code.to_string();
     let mut rest = json.strip_suffix('"').unwrap().chars();
     while let Some(c) = rest.next() {
         text.push(match c {
@@ -122,7 +114,7 @@ fn unquoted(line: &str) -> String {
             c => c,
         });
     }
-    format!("{code} {text}")
+    text
 }
 
 /// Without the list of kernels, which is ours.
@@ -134,21 +126,36 @@ fn without_kernels(message: &str) -> &str {
 }
 
 /// Where we mean to differ from TensorFlow, and why.
-const DIFFERENT: [(&str, &str); 1] = [(
-    "a number beyond 32 bits",
-    "TensorFlow lets the number of a device overflow; here such a name is malformed",
-)];
+const DIFFERENT: [(&str, &str, &str); 3] = [
+    (
+        "a number beyond 32 bits",
+        "soft hard",
+        "TensorFlow lets the number of a device overflow; here such a name is malformed",
+    ),
+    (
+        "a new variable on a missing GPU beside one that stands",
+        "soft",
+        "TensorFlow prefers what the new one asks for, and finds no device; here it joins the one that stands",
+    ),
+    (
+        "a new variable elsewhere beside one that stands",
+        "soft",
+        "TensorFlow does not notice that they contradict, and ends with an internal error; here it joins the one that stands",
+    ),
+];
 
 fn compare(file: &str) {
     let all = recorded(file);
     assert!(!all.is_empty());
     let mut problems = Vec::new();
     for r in &all {
-        for (soft, wanted) in [true, false].into_iter().zip(&r.wanted) {
-            let (got, wanted) = (outcome(r, soft), unquoted(wanted));
-            let means_to = DIFFERENT.iter().any(|(name, _)| *name == r.name);
-            if (without_kernels(&got) != wanted) != means_to {
-                problems.push(format!("{} soft {soft}:\n  {wanted}\n  {got}", r.name));
+        for (kind, wanted) in &r.outcomes {
+            let got = outcome(r, kind == "soft");
+            let is_meant = |(name, kinds, _): &(&str, &str, &str)| {
+                *name == r.name && kinds.contains(kind.as_str())
+            };
+            if (without_kernels(&got) != *wanted) != DIFFERENT.iter().any(is_meant) {
+                problems.push(format!("{} {kind}:\n  {wanted}\n  {got}", r.name));
             }
         }
     }
@@ -168,4 +175,42 @@ fn random_graphs_are_placed_as_tensorflow_places_them() {
 #[test]
 fn graphs_are_refused_in_the_words_of_tensorflow() {
     compare("errors.txt");
+}
+
+#[test]
+fn nodes_are_logged_as_tensorflow_logs_them() {
+    let r = one(read("log.txt").strip_prefix("graph ").unwrap());
+    let (g, nodes) = nodes(&r.def);
+    let devices = DeviceSet::new(4, &[], &ThreadPool::new(1), true, true).unwrap();
+    let mut memory = Memory::default();
+    let mut lines = |nodes: &[Arc<Node>], needed: &[usize], version: u64| {
+        let draft = |i: &usize| Draft::new(nodes[*i].clone());
+        let mut drafts: Vec<Draft> = needed.iter().map(draft).collect();
+        let registry = Registry::of(&g).unwrap();
+        let decision = decide(nodes, &mut drafts, registry, &devices, &memory.fixed);
+        let lines = memory.lines(version, &decision, &devices);
+        memory.keep(decision).unwrap();
+        lines
+    };
+    let wanted = |kind: &str| -> Vec<&String> {
+        let all = r.outcomes.iter().filter(|(k, _)| k == kind);
+        all.map(|(_, line)| line).collect()
+    };
+    let none: [&String; 0] = [];
+    // All nodes are logged at once, whatever a run needs; then again when there are new ones.
+    assert_eq!(
+        lines(&nodes[..r.first], &[0], 1).iter().collect::<Vec<_>>(),
+        wanted("line")
+    );
+    assert_eq!(
+        lines(&nodes[..r.first], &[1, 2], 1)
+            .iter()
+            .collect::<Vec<_>>(),
+        none
+    );
+    assert_eq!(
+        lines(&nodes, &[], 2).iter().collect::<Vec<_>>(),
+        wanted("next")
+    );
+    assert_eq!(lines(&nodes, &[4], 2).iter().collect::<Vec<_>>(), none);
 }

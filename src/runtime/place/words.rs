@@ -70,21 +70,25 @@ pub(super) fn tied<'a>(
     groups: impl Fn() -> [Group<'a>; 2],
 ) -> Error {
     let (source, target) = ends;
-    Error::invalid_argument(match why {
-        Apart::Resources(from, to) => format!(
-            "Cannot place the graph because a reference or resource edge connects colocation groups with incompatible resource devices: {} vs {}. The edge src node is name='{}' (op='{}'), and the dst node is name='{}' (op='{}').",
-            from.told(),
-            to.told(),
-            source.name,
-            source.op.name,
-            target.name,
-            target.op.name
-        ),
-        _ => format!(
-            "Nodes were connected by a reference or resource connection (requiring them to be on the same device), but the two nodes were assigned two different devices: {}",
-            colocation(ends, why, groups)
-        ),
-    })
+    let (what, [from, to]) = match why {
+        Apart::Fixed(both) => ("assigned", &**both),
+        Apart::Resources(both) => ("resource", &**both),
+        Apart::Wanted(_) | Apart::Kinds => {
+            return Error::invalid_argument(format!(
+                "Nodes were connected by a reference or resource connection (requiring them to be on the same device), but the two nodes were assigned two different devices: {}",
+                colocation(ends, why, groups)
+            ));
+        }
+    };
+    Error::invalid_argument(format!(
+        "Cannot place the graph because a reference or resource edge connects colocation groups with incompatible {what} devices: {} vs {}. The edge src node is name='{}' (op='{}'), and the dst node is name='{}' (op='{}').",
+        from.told(),
+        to.told(),
+        source.name,
+        source.op.name,
+        target.name,
+        target.op.name
+    ))
 }
 
 /// The source of an edge has its way.
@@ -114,7 +118,7 @@ fn colocation<'a>(
 ) -> String {
     let why = match why {
         Apart::Wanted(e) => format!(": {}", e.message()),
-        Apart::Kinds | Apart::Resources(..) => format!(
+        Apart::Kinds | Apart::Fixed(..) | Apart::Resources(..) => format!(
             " because no device type supports both of those nodes and the other nodes colocated with them.{}",
             groups().iter().map(debug_info).collect::<String>()
         ),
