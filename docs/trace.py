@@ -71,7 +71,7 @@ class Picture:
                 run = None
                 title = "%s (%s), %.3f ms" % (e["args"]["node"], e["name"], e["dur"] / 1e3)
                 self.box(x, y, width, LANE, kind, title)
-                if width > 6.2 * len(e["name"]) + 6:
+                if width > 5.3 * len(e["name"]) + 7:
                     self.text(x + 4, y + 14, e["name"], "on")
             elif run and run[0] == kind and x - run[2] < 0.5:
                 run[2] = max(run[2], x + width)
