@@ -5,6 +5,7 @@ mod format;
 use crate::cli::command;
 use crate::io::TempDir;
 use format::{Shown, check};
+use prost::Message;
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tensorloom::ops::queue::QueueOptions;
 use tensorloom::ops::random::NormalOptions;
 use tensorloom::prelude::*;
 use tensorloom::proto::event::What;
+use tensorloom::proto::{DeviceStepStats, RunMetadata as RunMetadataProto};
 use tensorloom::runtime::{ChromeTrace, RunMetadata, RunOptions};
 use tensorloom::train::{FileWriter, Towers, add_queue_runner, meta_graph};
 
@@ -138,57 +140,60 @@ fn write_towers(kind: &str, file: &Path) -> [String; 2] {
     [train.name(), count.name()]
 }
 
-/// The trace of a step after others, as `tensorloom bench` writes it.
-fn bench_trace(kind: &str, environment: &[(&str, &str)]) -> (Shown, Value, String) {
-    let dir = TempDir::new("bench-trace");
+/// The file that `tensorloom bench --trace` writes of a step after others, and what the command prints.
+fn bench_trace(kind: &str, environment: &[(&str, &str)], file: &str) -> (Vec<u8>, String) {
+    let dir = TempDir::new(&format!("trace-{kind}-{file}"));
     let [train, count] = write_towers(kind, &dir.path().join("towers.meta"));
     #[rustfmt::skip]
     let args = [
         "bench", "towers.meta", "--init", "init", "--queue-runners", "--target", &train, "--fetch", &count,
-        "--warmup", "1", "--steps", "2", "--traced", "2", "--trace", "step.json", "--device-count", "CPU=2",
+        "--warmup", "1", "--steps", "2", "--traced", "2", "--trace", file, "--device-count", "CPU=2",
     ];
     let done = command(dir.path(), &args)
         .envs(environment.iter().copied())
         .output()
         .unwrap();
     assert!(done.status.success(), "{done:?}");
-    let trace = std::fs::read(dir.path().join("step.json")).unwrap();
-    let trace = serde_json::from_slice(&trace).unwrap();
-    (
-        check(&trace).unwrap(),
-        trace,
-        String::from_utf8(done.stdout).unwrap(),
-    )
+    let written = std::fs::read(dir.path().join(file)).unwrap();
+    (written, String::from_utf8(done.stdout).unwrap())
+}
+
+/// What a trace shows, and its slices of an op.
+fn shown(json: &[u8]) -> (Shown, impl Fn(&str) -> Vec<Value>) {
+    let trace: Value = serde_json::from_slice(json).unwrap();
+    let shown = check(&trace).unwrap();
+    let slices = move |op: &str| {
+        let all = trace["traceEvents"].as_array().unwrap().iter();
+        all.filter(|e| e["ph"] == "X" && e["name"] == op)
+            .cloned()
+            .collect()
+    };
+    (shown, slices)
 }
 
 #[test]
 fn a_step_of_bench_has_queues_loops_and_memory() {
-    let (shown, trace, printed) = bench_trace("cpu", &[]);
-    assert!(shown.arrows > 0, "{shown:?}");
-    assert_eq!(shown.counters.len(), 3, "{shown:?}");
+    let (json, printed) = bench_trace("cpu", &[], "step.json");
     for words in ["memory of", "device:CPU:1", "host"] {
         assert!(printed.contains(words), "{printed}");
     }
-    let events = trace["traceEvents"].as_array().unwrap();
-    let slices = |op: &str| {
-        events
-            .iter()
-            .filter(|e| e["ph"] == "X" && e["name"] == op)
-            .count()
-    };
-    assert_eq!((slices("LoopCond"), slices("ApplyGradientDescent")), (4, 2));
-    // An asynchronous node that had to wait has a second slice.
-    assert_eq!(shown.waits + 2, slices("QueueDequeueV2"), "{shown:?}");
-    let steps = events
-        .iter()
-        .filter(|e| e["ph"] == "X")
-        .map(|e| &e["args"]["step"]);
-    assert!(steps.clone().count() > 20 && steps.into_iter().all(|s| *s == 5));
+    let (shown, slices) = shown(&json);
+    assert_eq!(shown.counters.len(), 3, "{shown:?}");
+    assert_eq!(slices("LoopCond").len(), 4);
+    let applied = slices("ApplyGradientDescent");
+    assert_eq!(applied.len(), 2);
+    assert!(applied.iter().all(|e| e["args"]["step"] == 5));
+    assert_eq!(shown.arrows, slices("_Recv").len());
+    assert!(shown.arrows > 0);
+    // A node that had to wait has a second slice.
+    assert_eq!(shown.waits + 2, slices("QueueDequeueV2").len(), "{shown:?}");
 }
 
 #[test]
 fn emulated_gpus_have_memory_of_their_own_and_pinned_memory() {
-    let (shown, _, _) = bench_trace("gpu", &[("TENSORLOOM_EMULATE_GPUS", "2")]);
+    let environment = [("TENSORLOOM_EMULATE_GPUS", "2")];
+    let (json, _) = bench_trace("gpu", &environment, "step.json");
+    let (shown, slices) = shown(&json);
     for i in 0..2 {
         for allocator in [&format!("GPU_{i}_bfc"), "gpu_host_bfc"] {
             let counter = format!("device:GPU:{i}: memory in use by {allocator}");
@@ -196,5 +201,31 @@ fn emulated_gpus_have_memory_of_their_own_and_pinned_memory() {
             assert!(found, "{counter}: {shown:?}");
         }
     }
-    assert!(shown.arrows > 0, "{shown:?}");
+    // Those that copy from a GPU wait for it.
+    let received: Vec<Value> = ["_Recv", "_HostRecv"]
+        .into_iter()
+        .flat_map(slices)
+        .collect();
+    assert_eq!(shown.arrows, received.len());
+    assert!(received.iter().any(|e| e["dur"].as_f64().unwrap() > 0.0));
+
+    let (pb, _) = bench_trace("gpu", &environment, "step.pb");
+    let stats = RunMetadataProto::decode(&pb[..])
+        .unwrap()
+        .step_stats
+        .unwrap();
+    for i in 0..2 {
+        let own = |d: &&DeviceStepStats| d.device.ends_with(&format!("GPU:{i}"));
+        let nodes = &stats.dev_stats.iter().find(own).unwrap().node_stats;
+        let product = nodes
+            .iter()
+            .find(|n| n.timeline_label.contains(" = MatMul("));
+        let memory = &product.unwrap().memory;
+        let name = format!("GPU_{i}_bfc");
+        let m = memory.iter().find(|m| m.allocator_name == name).unwrap();
+        assert!(
+            m.live_bytes >= 64 * 32 * 4 && m.allocator_bytes_in_use >= m.live_bytes,
+            "{m:?}"
+        );
+    }
 }

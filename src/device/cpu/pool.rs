@@ -402,4 +402,29 @@ mod tests {
         }
         assert_eq!(total.load(Ordering::Relaxed), 50 * 190 * 5);
     }
+
+    #[test]
+    fn memory_of_a_loop_counts_for_its_caller_on_every_thread() {
+        let pool = ThreadPool::new(3);
+        let ledger = Arc::new(Ledger::default());
+        let threads = Mutex::new(std::collections::HashSet::new());
+        let job = |_| {
+            threads.lock().insert(std::thread::current().id());
+            let scratch = crate::device::cpu::Scratch::<f32>::new(2048).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            drop(scratch);
+        };
+        let charging = charge(Some(ledger.clone()));
+        while threads.lock().len() < 2 {
+            pool.parallel_for(8, &job);
+        }
+        drop(charging);
+        let (taken, rest): (Vec<_>, Vec<_>) =
+            ledger.entries().into_iter().partition(|e| e.bytes > 0);
+        assert!(taken.len() >= 8 && taken.len().is_multiple_of(8));
+        assert_eq!(taken.len(), rest.len());
+        // Workers go on to count for nobody.
+        pool.parallel_for(8, &job);
+        assert_eq!(ledger.entries().len(), 2 * taken.len());
+    }
 }
