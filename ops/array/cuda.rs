@@ -4,7 +4,7 @@ use super::strided::BoxCopy;
 use crate::device::cuda::{Arg, Gpu, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::ops::math::cuda::{run, words};
+use crate::ops::math::cuda::{SIZES, index_name, of_size, run, words};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub(crate) static MOVEMENT: Source = Source {
     name: "array/movement",
     files: &[source_file!("ops/array/movement.cu")],
+    types: SIZES,
 };
 
 /// The plain types that lie in device memory; int32 stays on the host, since it counts and indexes.
@@ -74,13 +75,7 @@ pub(super) fn copy_box(gpu: &Gpu, copy: &BoxCopy, from: &Tensor, to: &Tensor) ->
         Arg::I64(n as i64),
         layout,
     ];
-    run(
-        gpu,
-        &MOVEMENT,
-        &format!("move_{}", to.dtype().size()),
-        n,
-        args,
-    )
+    run(gpu, (&MOVEMENT, of_size(to.dtype())?), "move", n, args)
 }
 
 /// Whether an outer step goes over a whole inner dimension.
@@ -107,10 +102,11 @@ pub(crate) fn fill(gpu: &Gpu, out: &Tensor, value: &Tensor) -> Result<()> {
     if value.elements() != 1 || value.dtype() != out.dtype() {
         return Err(Error::internal("one element was expected"));
     }
+    let source = (&MOVEMENT, of_size(out.dtype())?);
     let count = Arg::I64(n as i64);
     if value.is_on_gpu() {
         let args = [value.device_ptr()?, out.device_ptr()?, count];
-        return run(gpu, &MOVEMENT, &format!("repeat_{size}"), n, args);
+        return run(gpu, source, "repeat", n, args);
     }
     let mut bytes = [0u8; 16];
     bytes
@@ -120,7 +116,7 @@ pub(crate) fn fill(gpu: &Gpu, out: &Tensor, value: &Tensor) -> Result<()> {
     let bits = u128::from_ne_bytes(bytes);
     let [low, high] = [bits as u64, (bits >> 64) as u64].map(Arg::U64);
     let args = [out.device_ptr()?, low, high, count];
-    run(gpu, &MOVEMENT, &format!("fill_{size}"), n, args)
+    run(gpu, source, "fill", n, args)
 }
 
 /// Sizes of a gather.
@@ -144,16 +140,8 @@ pub(super) fn gather(
     sizes: &Rows,
 ) -> Result<()> {
     let n = out.elements();
-    let index = match indices.dtype() {
-        DType::I32 => "i32",
-        DType::I64 => "i64",
-        other => {
-            return Err(Error::unimplemented(format!(
-                "indices of type {other} on a GPU"
-            )));
-        }
-    };
-    let name = format!("gather_{}_{index}", out.dtype().size());
+    let name = format!("gather_{}", index_name(indices.dtype())?);
+    let source = (&MOVEMENT, of_size(out.dtype())?);
     let sizes = [sizes.rows, sizes.row, sizes.outer, sizes.picked, n];
     let [rows, row, outer, picked, count] = sizes.map(|v| Arg::I64(v as i64));
     let [params, indices] = [params.device_ptr()?, indices.device_ptr()?];
@@ -167,5 +155,5 @@ pub(super) fn gather(
         picked,
         count,
     ];
-    run(gpu, &MOVEMENT, &name, n, args)
+    run(gpu, source, &name, n, args)
 }

@@ -1,24 +1,33 @@
 // Functions of each element, one line an op: `x` is the element (a float for halves), R rounds to the element type.
 
 #define R(e) W(E(e))
-#define UNARY(NAME, T, TYPE, OUT, e)                                                     \
-    extern "C" __global__ void NAME##_##T(const TYPE *in, OUT *out, index_t n) {         \
-        typedef TYPE E;                                                                  \
-        typedef Wide<E>::type W;                                                       \
-        GRID_STRIDE(i, n) {                                                              \
-            const W x = W(in[i]);                                                        \
-            out[i] = OUT(e);                                                             \
-        }                                                                                \
+#define UNARY(NAME, OUT, e)                                  \
+    KERNEL(NAME)(const E *in, OUT *out, index_t n) {         \
+        GRID_STRIDE(i, n) {                                  \
+            const W x = W(in[i]);                            \
+            out[i] = OUT(e);                                 \
+        }                                                    \
     }
-#define SAME(NAME, T, TYPE, e) UNARY(NAME, T, TYPE, TYPE, e)
-#define FLOATS(NAME, e) \
-    SAME(NAME, f16, f16, e) SAME(NAME, bf16, bf16, e) SAME(NAME, f32, float, e) SAME(NAME, f64, double, e)
-#define SIGNED(NAME, e) SAME(NAME, i8, i8, e) SAME(NAME, i16, i16, e) SAME(NAME, i64, i64, e)
-#define UNSIGNED(NAME, e) \
-    SAME(NAME, u8, u8, e) SAME(NAME, u16, u16, e) SAME(NAME, u32, u32, e) SAME(NAME, u64, u64, e)
-#define TESTS(NAME, e)                                                                   \
-    UNARY(NAME, f16, f16, bool, e) UNARY(NAME, bf16, bf16, bool, e)                      \
-    UNARY(NAME, f32, float, bool, e) UNARY(NAME, f64, double, bool, e)
+#define NOTHING(NAME, e)
+#define SAME(NAME, e) UNARY(NAME, E, e)
+#define TEST(NAME, e) UNARY(NAME, bool, e)
+#if IS_FLOAT
+#define FLOATS SAME
+#define TESTS TEST
+#else
+#define FLOATS NOTHING
+#define TESTS NOTHING
+#endif
+#if IS_INTEGER
+#define INTEGERS SAME
+#else
+#define INTEGERS NOTHING
+#endif
+#if IS_SIGNED
+#define SIGNED SAME
+#else
+#define SIGNED NOTHING
+#endif
 
 #define SELU_SCALE 1.0507009873554804934193349852946
 #define SELU_SCALE_ALPHA 1.7580993408473768599402175208123
@@ -76,19 +85,17 @@ TESTS(is_finite, x - x == 0)
 SIGNED(abs, x < 0 ? minus(W(0), x) : x)
 SIGNED(neg, minus(W(0), x))
 SIGNED(sign, (x > 0) - (x < 0))
-SIGNED(square, times(x, x))
-UNSIGNED(square, times(x, x))
-SIGNED(relu, x < 0 ? W(0) : x)
-UNSIGNED(relu, x)
-SIGNED(relu6, x < 0 ? W(0) : x > 6 ? W(6) : x)
-UNSIGNED(relu6, x > 6 ? W(6) : x)
-SAME(round, i64, i64, x)
-SAME(logical_not, bool, bool, !x)
+INTEGERS(square, times(x, x))
+INTEGERS(relu, x < 0 ? W(0) : x)
+INTEGERS(relu6, x < 0 ? W(0) : x > 6 ? W(6) : x)
+INTEGERS(round, x)
+#if IS_BOOL
+SAME(logical_not, !x)
+#endif
 
-#define LEAK(T, TYPE)                                                                                         \
-    extern "C" __global__ void leaky_relu_##T(const TYPE *in, const TYPE *signs, TYPE *out, index_t n, float alpha) { \
-        typedef Wide<TYPE>::type W;                                                                         \
-        const W a = W(TYPE(alpha));                                                                           \
-        GRID_STRIDE(i, n) out[i] = W(signs[i]) > 0 ? in[i] : TYPE(W(in[i]) * a);                              \
-    }
-LEAK(f16, f16) LEAK(bf16, bf16) LEAK(f32, float) LEAK(f64, double)
+#if IS_FLOAT
+KERNEL(leaky_relu)(const E *in, const E *signs, E *out, index_t n, float alpha) {
+    const W a = W(E(alpha));
+    GRID_STRIDE(i, n) out[i] = W(signs[i]) > 0 ? in[i] : E(W(in[i]) * a);
+}
+#endif

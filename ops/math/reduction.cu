@@ -66,9 +66,8 @@ template <class T> __device__ T lowest() { return T(-1) < T(0) ? T(u64(1) << (8 
 template <class T> __device__ T highest() { return T(~u64(lowest<T>())); }
 
 // `x` is an element, `a` and `b` results, `acc` the result of `n` elements; E and Acc are the types of both.
-#define REDUCTION(NAME, T, TYPE, ACC, START, TAKE, MERGE, FINISH)                                            \
-    struct NAME##_##T##_op {                                                                                 \
-        typedef TYPE E;                                                                                      \
+#define REDUCTION(NAME, ACC, START, TAKE, MERGE, FINISH)                                                     \
+    struct NAME##_op {                                                                                       \
         typedef ACC Acc;                                                                                     \
         static __device__ Acc start() { return START; }                                                      \
         static __device__ Acc take(Acc x) { return TAKE; }                                                   \
@@ -76,25 +75,22 @@ template <class T> __device__ T highest() { return T(~u64(lowest<T>())); }
         static __device__ Acc add(Acc acc, E element) { return merge(acc, take(Acc(element))); }             \
         static __device__ E finish(Acc acc, index_t n) { return E(FINISH); }                                 \
     };                                                                                                       \
-    extern "C" __global__ void NAME##_##T(const TYPE *in, void *out, Layout g) {                             \
-        reduce<NAME##_##T##_op, TYPE, TYPE, NAME##_##T##_op>(in, out, g);                                    \
-    }                                                                                                        \
-    extern "C" __global__ void NAME##_##T##_parts(const ACC *in, void *out, Layout g) {                      \
-        reduce<NAME##_##T##_op, ACC, TYPE, Again<NAME##_##T##_op> >(in, out, g);                             \
+    KERNEL(NAME)(const E *in, void *out, Layout g) { reduce<NAME##_op, E, E, NAME##_op>(in, out, g); }       \
+    KERNEL(NAME##_parts)(const ACC *in, void *out, Layout g) {                                               \
+        reduce<NAME##_op, ACC, E, Again<NAME##_op> >(in, out, g);                                            \
     }
-#define FLOATS(NAME, START, TAKE, MERGE, FINISH)                     \
-    REDUCTION(NAME, f16, f16, float, START, TAKE, MERGE, FINISH)     \
-    REDUCTION(NAME, bf16, bf16, float, START, TAKE, MERGE, FINISH)   \
-    REDUCTION(NAME, f32, float, float, START, TAKE, MERGE, FINISH)   \
-    REDUCTION(NAME, f64, double, double, START, TAKE, MERGE, FINISH)
-#define INTEGERS(NAME, START, MERGE, FINISH)                         \
-    REDUCTION(NAME, i8, i8, i64, START, x, MERGE, FINISH)            \
-    REDUCTION(NAME, i16, i16, i64, START, x, MERGE, FINISH)          \
-    REDUCTION(NAME, i64, i64, i64, START, x, MERGE, FINISH)          \
-    REDUCTION(NAME, u8, u8, u64, START, x, MERGE, FINISH)            \
-    REDUCTION(NAME, u16, u16, u64, START, x, MERGE, FINISH)          \
-    REDUCTION(NAME, u32, u32, u64, START, x, MERGE, FINISH)          \
-    REDUCTION(NAME, u64, u64, u64, START, x, MERGE, FINISH)
+#if IS_FLOAT
+#define FLOATS(NAME, START, TAKE, MERGE, FINISH) REDUCTION(NAME, W, START, TAKE, MERGE, FINISH)
+#else
+#define FLOATS(NAME, START, TAKE, MERGE, FINISH)
+#endif
+#if IS_SIGNED
+#define INTEGERS(NAME, START, MERGE, FINISH) REDUCTION(NAME, i64, START, x, MERGE, FINISH)
+#elif IS_INTEGER
+#define INTEGERS(NAME, START, MERGE, FINISH) REDUCTION(NAME, u64, START, x, MERGE, FINISH)
+#else
+#define INTEGERS(NAME, START, MERGE, FINISH)
+#endif
 
 FLOATS(sum, 0, x, a + b, acc)
 INTEGERS(sum, 0, plus(a, b), acc)
@@ -107,16 +103,16 @@ INTEGERS(max, Acc(lowest<E>()), b > a ? b : a, acc)
 FLOATS(min, infinity(), x, b < a || b != b ? b : a, acc)
 INTEGERS(min, Acc(highest<E>()), b < a ? b : a, acc)
 FLOATS(l2_loss, 0, x * x, a + b, acc / 2)
-REDUCTION(all, bool, bool, bool, true, x, a && b, acc)
-REDUCTION(any, bool, bool, bool, false, x, a || b, acc)
+#if IS_BOOL
+REDUCTION(all, bool, true, x, a && b, acc)
+REDUCTION(any, bool, false, x, a || b, acc)
+#endif
 
 // The place of the first element that beats all others along an axis of `n`, for each of slabs x width results.
-#define PLACES(NAME, T, TYPE, OUT, SUFFIX, WORST, BEATS)                                                     \
-    extern "C" __global__ void NAME##_##T##_##SUFFIX(const TYPE *in, OUT *out, index_t n, index_t width, index_t results) { \
-        typedef TYPE E;                                                                                      \
-        typedef Wide<E>::type W;                                                                           \
+#define PLACES(NAME, OUT, WORST, BEATS)                                                                      \
+    KERNEL(NAME##_##OUT)(const E *in, OUT *out, index_t n, index_t width, index_t results) {                 \
         GRID_STRIDE(i, results) {                                                                            \
-            const TYPE *column = in + i / width * n * width + i % width;                                     \
+            const E *column = in + i / width * n * width + i % width;                                        \
             W best = WORST;                                                                                  \
             index_t at = 0;                                                                                  \
             for (index_t k = 0; k < n; k++) {                                                                \
@@ -126,11 +122,13 @@ REDUCTION(any, bool, bool, bool, false, x, a || b, acc)
             out[i] = OUT(at);                                                                                \
         }                                                                                                    \
     }
-#define ARG(T, TYPE, LEAST, GREATEST)                                                                        \
-    PLACES(arg_max, T, TYPE, i64, i64, LEAST, x > best) PLACES(arg_min, T, TYPE, i64, i64, GREATEST, x < best) \
-    PLACES(arg_max, T, TYPE, i32, i32, LEAST, x > best) PLACES(arg_min, T, TYPE, i32, i32, GREATEST, x < best)
-ARG(f16, f16, -infinity(), infinity()) ARG(bf16, bf16, -infinity(), infinity())
-ARG(f32, float, -infinity(), infinity()) ARG(f64, double, -infinity(), infinity())
-ARG(i8, i8, lowest<E>(), highest<E>()) ARG(i16, i16, lowest<E>(), highest<E>()) ARG(i32, i32, lowest<E>(), highest<E>())
-ARG(i64, i64, lowest<E>(), highest<E>()) ARG(u8, u8, lowest<E>(), highest<E>()) ARG(u16, u16, lowest<E>(), highest<E>())
-ARG(u32, u32, lowest<E>(), highest<E>()) ARG(u64, u64, lowest<E>(), highest<E>()) ARG(bool, bool, false, true)
+#define ARG(LEAST, GREATEST)                                                                                 \
+    PLACES(arg_max, i64, LEAST, x > best) PLACES(arg_min, i64, GREATEST, x < best)                           \
+    PLACES(arg_max, i32, LEAST, x > best) PLACES(arg_min, i32, GREATEST, x < best)
+#if IS_FLOAT
+ARG(-infinity(), infinity())
+#elif IS_INTEGER
+ARG(lowest<E>(), highest<E>())
+#else
+ARG(false, true)
+#endif

@@ -43,7 +43,7 @@ fn new(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let row = convert::row(from, to, truncate)
         .ok_or_else(|| Error::unimplemented(format!("Cast {from} to {to} is not supported")))?;
     if init.env.gpu.is_some() {
-        return Ok(cuda::cast(from, to, convert::cut(from, to, truncate)));
+        return Ok(cuda::cast(init, from, to, convert::cut(from, to, truncate)));
     }
     let (size_in, size_out) = (from.size(), to.size());
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {

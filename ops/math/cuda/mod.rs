@@ -37,6 +37,40 @@ pub(crate) const REALS: &[DType] = &[
     DType::U64,
 ];
 
+/// [`REALS`] and bool.
+const REALS_AND_BOOL: &[DType] = &[
+    DType::F16,
+    DType::BF16,
+    DType::F32,
+    DType::F64,
+    DType::I8,
+    DType::I16,
+    DType::I64,
+    DType::U8,
+    DType::U16,
+    DType::U32,
+    DType::U64,
+    DType::Bool,
+];
+/// All plain types.
+pub(crate) const PLAIN: &[DType] = &[
+    DType::F16,
+    DType::BF16,
+    DType::F32,
+    DType::F64,
+    DType::I8,
+    DType::I16,
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::U16,
+    DType::U32,
+    DType::U64,
+    DType::Bool,
+    DType::C64,
+    DType::C128,
+];
+
 /// What a registration asks of the attribute `T`.
 pub(crate) type When = &'static [(&'static str, &'static [DType])];
 pub(crate) const ON_FLOATS: When = &[("T", FLOATS)];
@@ -51,26 +85,47 @@ pub(crate) static ELEMENTWISE: Source = Source {
         source_file!("ops/math/scalar.cuh"),
         source_file!("ops/math/elementwise.cu"),
     ],
+    types: REALS_AND_BOOL,
 };
 pub(crate) static BROADCAST: Source = Source {
     name: "math/broadcast",
     files: &[
         source_file!("ops/math/scalar.cuh"),
+        source_file!("ops/math/broadcast.cuh"),
         source_file!("ops/math/broadcast.cu"),
     ],
+    types: REALS_AND_BOOL,
+};
+pub(crate) static SELECT: Source = Source {
+    name: "math/select",
+    files: &[
+        source_file!("ops/math/broadcast.cuh"),
+        source_file!("ops/math/select.cu"),
+    ],
+    types: SIZES,
 };
 pub(crate) static CAST: Source = Source {
     name: "math/cast",
     files: &[source_file!("ops/math/cast.cu")],
+    types: PLAIN,
 };
 
-/// The name under which `.cu` files know a type: `f32`, `bool`.
-pub(crate) fn suffix(dtype: DType) -> String {
-    format!("{dtype:?}").to_lowercase()
+/// Source for each size of an element: what only moves elements takes those of one size alike.
+pub(crate) const SIZES: &[DType] = &[DType::U8, DType::U16, DType::U32, DType::U64, DType::C128];
+
+/// The one of [`SIZES`] that is as large as an element of this type.
+///
+/// # Errors
+/// `Internal` for a type that is not plain data.
+pub(crate) fn of_size(dtype: DType) -> Result<DType> {
+    let found = SIZES.iter().find(|s| s.size() == dtype.size());
+    found
+        .copied()
+        .ok_or_else(|| Error::internal(format!("{dtype} is not moved by a GPU")))
 }
 
-/// The CUDA function of an op for a type: `squared_difference_f32`. Second versions compute as the first ones.
-pub(crate) fn function(op: &str, dtype: DType) -> String {
+/// The CUDA function of an op: `squared_difference`. Second versions compute as the first ones.
+pub(crate) fn function(op: &str) -> String {
     let mut name = String::new();
     for c in op.trim_end_matches("V2").chars() {
         if c.is_ascii_uppercase() && !name.is_empty() {
@@ -78,7 +133,28 @@ pub(crate) fn function(op: &str, dtype: DType) -> String {
         }
         name.push(c.to_ascii_lowercase());
     }
-    name + "_" + &suffix(dtype)
+    name
+}
+
+/// How entry points are named that take or give indices of this type.
+///
+/// # Errors
+/// `Unimplemented` for others than int32 and int64.
+pub(crate) fn index_name(dtype: DType) -> Result<&'static str> {
+    match dtype {
+        DType::I32 => Ok("i32"),
+        DType::I64 => Ok("i64"),
+        other => Err(Error::unimplemented(format!(
+            "indices of type {other} on a GPU"
+        ))),
+    }
+}
+
+/// Begins to compile what a kernel is going to launch.
+pub(crate) fn prepare(init: &KernelInit<'_>, source: &'static Source, dtype: DType) {
+    if let Some(gpu) = &init.env.gpu {
+        gpu.prepare(source, dtype);
+    }
 }
 
 /// A struct of whole numbers by value.
@@ -101,7 +177,8 @@ fn data_type(types: &[crate::def::TypeRef], i: usize) -> Result<DType> {
 /// The kernel of a function of each element.
 pub(crate) fn unary(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let (from, to) = (data_type(init.inputs, 0)?, data_type(init.outputs, 0)?);
-    let name = function(&init.node.op, from);
+    prepare(init, &ELEMENTWISE, from);
+    let name = function(&init.node.op);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (x, shape) = (ctx.input(0)?.device_ptr()?, ctx.input(0)?.shape().clone());
         let candidates: &[usize] = if from == to { &[0] } else { &[] };
@@ -109,7 +186,7 @@ pub(crate) fn unary(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let n = shape.elements();
         run(
             ctx.gpu()?,
-            &ELEMENTWISE,
+            (&ELEMENTWISE, from),
             &name,
             n,
             [x, y.device_ptr()?, Arg::I64(n as i64)],
@@ -121,7 +198,7 @@ pub(crate) fn unary(init: &KernelInit<'_>) -> Result<AnyKernel> {
 /// The kernel of LeakyRelu and its gradient: multiplies by `alpha` what belongs to a number that is not above 0.
 pub(crate) fn leaky_relu(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let dtype = data_type(init.inputs, 0)?;
-    let name = format!("leaky_relu_{}", suffix(dtype));
+    prepare(init, &ELEMENTWISE, dtype);
     let (alpha, signs) = (init.attrs.float("alpha")?, init.inputs.len() - 1);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let shape = ctx.input(0)?.shape().clone();
@@ -136,7 +213,7 @@ pub(crate) fn leaky_relu(init: &KernelInit<'_>) -> Result<AnyKernel> {
             Arg::I64(n as i64),
             Arg::F32(alpha),
         ];
-        run(ctx.gpu()?, &ELEMENTWISE, &name, n, args)?;
+        run(ctx.gpu()?, (&ELEMENTWISE, dtype), "leaky_relu", n, args)?;
         ctx.set(0, y)
     }))
 }
@@ -144,14 +221,14 @@ pub(crate) fn leaky_relu(init: &KernelInit<'_>) -> Result<AnyKernel> {
 /// Starts a kernel that walks over `n` elements, if there are any.
 pub(crate) fn run<const N: usize>(
     gpu: &Gpu,
-    source: &'static Source,
+    (source, dtype): (&'static Source, DType),
     function: &str,
     n: usize,
     args: [Arg; N],
 ) -> Result<()> {
     match n {
         0 => Ok(()),
-        _ => gpu.launch(source, function, Gpu::blocks(n, 256), &args),
+        _ => gpu.launch(source, dtype, function, Gpu::blocks(n, 256), &args),
     }
 }
 
@@ -240,7 +317,8 @@ fn binary_of(
     pair: fn(&Shape, &Shape) -> Result<(Shape, Arg)>,
 ) -> Result<AnyKernel> {
     let (from, to) = (data_type(init.inputs, 0)?, data_type(init.outputs, 0)?);
-    let name = function(&init.node.op, from);
+    prepare(init, &BROADCAST, from);
+    let name = function(&init.node.op);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (shape, plan) = pair(ctx.input(0)?.shape(), ctx.input(1)?.shape())?;
         let [x, y] = [ctx.input(0)?.device_ptr()?, ctx.input(1)?.device_ptr()?];
@@ -248,7 +326,7 @@ fn binary_of(
         let (z, _) = ctx.forward_or_alloc(candidates, to, &shape)?;
         let n = shape.elements();
         let args = [x, y, z.device_ptr()?, Arg::I64(n as i64), plan];
-        run(ctx.gpu()?, &BROADCAST, &name, n, args)?;
+        run(ctx.gpu()?, (&BROADCAST, from), &name, n, args)?;
         ctx.set(0, z)
     }))
 }
@@ -268,7 +346,6 @@ pub(crate) fn update(
         true => target.clone(),
         false => Tensor::alloc_on(gpu, target.dtype(), shape)?,
     };
-    let name = format!("{function}_{}", suffix(target.dtype()));
     let args = [
         old,
         by.device_ptr()?,
@@ -276,7 +353,7 @@ pub(crate) fn update(
         Arg::I64(n as i64),
         plan,
     ];
-    run(gpu, &BROADCAST, &name, n, args)?;
+    run(gpu, (&BROADCAST, target.dtype()), function, n, args)?;
     *target = fresh;
     Ok(())
 }
@@ -290,9 +367,9 @@ pub(super) fn select(ctx: &mut OpContext<'_>, plan: &Plan) -> Result<()> {
     let (dims, n) = (broadcast(&plan.dims, &strides)?, plan.shape.elements());
     let [c, t, e] = [c.device_ptr()?, t.device_ptr()?, e.device_ptr()?];
     let out = ctx.alloc(dtype, &plan.shape)?;
-    let name = format!("select_{}", dtype.size());
+    let source = (&SELECT, of_size(dtype)?);
     let args = [c, t, e, out.device_ptr()?, Arg::I64(n as i64), dims];
-    run(ctx.gpu()?, &BROADCAST, &name, n, args)?;
+    run(ctx.gpu()?, source, "select", n, args)?;
     ctx.set(0, out)
 }
 
@@ -302,7 +379,8 @@ pub(super) fn clip(
     fits: fn(&OpContext<'_>) -> Result<()>,
 ) -> Result<AnyKernel> {
     let dtype = data_type(init.inputs, 0)?;
-    let name = function(&init.node.op, dtype);
+    prepare(init, &BROADCAST, dtype);
+    let name = function(&init.node.op);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         fits(ctx)?;
         let shape = ctx.input(0)?.shape().clone();
@@ -321,7 +399,7 @@ pub(super) fn clip(
             y.device_ptr()?,
             Arg::I64(n as i64),
         ];
-        run(ctx.gpu()?, &BROADCAST, &name, n, args)?;
+        run(ctx.gpu()?, (&BROADCAST, dtype), &name, n, args)?;
         ctx.set(0, y)
     }))
 }
@@ -329,7 +407,7 @@ pub(super) fn clip(
 /// The kernel of AddN, which adds in the CPU kernel's order: `first` inputs, then sums of eight.
 pub(super) fn add_n(init: &KernelInit<'_>, first: fn(usize) -> usize) -> Result<AnyKernel> {
     let dtype = data_type(init.inputs, 0)?;
-    let name = format!("add_n_{}", suffix(dtype));
+    prepare(init, &BROADCAST, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         same_shape(ctx)?;
         let count = ctx.num_inputs();
@@ -351,7 +429,7 @@ pub(super) fn add_n(init: &KernelInit<'_>, first: fn(usize) -> usize) -> Result<
             let add_to = i64::from(group.as_ptr() != addresses.as_ptr());
             let terms = words(padded(group, 9).chain([group.len() as i64, add_to]));
             let args = [terms, out.device_ptr()?, Arg::I64(n as i64)];
-            run(ctx.gpu()?, &BROADCAST, &name, n, args)?;
+            run(ctx.gpu()?, (&BROADCAST, dtype), "add_n", n, args)?;
             if done >= count {
                 return ctx.set(0, out);
             }
@@ -370,8 +448,8 @@ pub(crate) fn address(pointer: &Arg) -> Result<i64> {
 }
 
 /// The kernel of Cast. `cut` low bits of a float's mantissa are dropped before the conversion.
-pub(super) fn cast(from: DType, to: DType, cut: u32) -> AnyKernel {
-    let name = format!("cast_{}", suffix(from));
+pub(super) fn cast(init: &KernelInit<'_>, from: DType, to: DType, cut: u32) -> AnyKernel {
+    prepare(init, &CAST, from);
     AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (x, shape) = (ctx.input(0)?.device_ptr()?, ctx.input(0)?.shape().clone());
         let y = ctx.alloc(to, &shape)?;
@@ -379,7 +457,7 @@ pub(super) fn cast(from: DType, to: DType, cut: u32) -> AnyKernel {
         let types = [Arg::I32(to as i32), Arg::I32(cut as i32)];
         let [to, cut] = types;
         let args = [x, y.device_ptr()?, to, cut, Arg::I64(n as i64)];
-        run(ctx.gpu()?, &CAST, &name, n, args)?;
+        run(ctx.gpu()?, (&CAST, from), "cast", n, args)?;
         ctx.set(0, y)
     })
 }

@@ -1,7 +1,7 @@
 //! Launches of the CUDA reductions: which threads add up what depends on the shape alone, so that results are the
 //! same in every run and on every GPU.
 
-use super::{data_type, function, padded, run, words};
+use super::{data_type, function, padded, prepare, run, words};
 use crate::device::cuda::{Arg, Grid, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -15,6 +15,21 @@ pub(crate) static REDUCTION: Source = Source {
     files: &[
         source_file!("ops/math/scalar.cuh"),
         source_file!("ops/math/reduction.cu"),
+    ],
+    types: &[
+        DType::F16,
+        DType::BF16,
+        DType::F32,
+        DType::F64,
+        DType::I8,
+        DType::I16,
+        DType::I32,
+        DType::I64,
+        DType::U8,
+        DType::U16,
+        DType::U32,
+        DType::U64,
+        DType::Bool,
     ],
 };
 
@@ -32,7 +47,8 @@ const BLOCKS: usize = 1 << 20;
 /// The kernel of a reduction over the axes in input 1, which lies in host memory.
 pub(crate) fn reduction(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let dtype = data_type(init.inputs, 0)?;
-    let name = function(&init.node.op, dtype);
+    prepare(init, &REDUCTION, dtype);
+    let name = function(&init.node.op);
     let keep = init.attrs.bool("keep_dims")?;
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let x = ctx.input(0)?;
@@ -51,7 +67,8 @@ pub(crate) fn reduction(init: &KernelInit<'_>) -> Result<AnyKernel> {
 
 /// The kernel of a reduction of all elements to a scalar.
 pub(crate) fn to_scalar(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    let name = function(&init.node.op, data_type(init.inputs, 0)?);
+    prepare(init, &REDUCTION, data_type(init.inputs, 0)?);
+    let name = function(&init.node.op);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let all = Geometry::new(&[ctx.input(0)?.elements()], &[true]);
         let y = reduce(ctx, &name, &all, Shape::scalar())?;
@@ -139,6 +156,7 @@ fn reduce(ctx: &OpContext<'_>, name: &str, g: &Geometry, shape: Shape) -> Result
         };
         gpu.launch(
             &REDUCTION,
+            x.dtype(),
             &name,
             grid,
             &[from.device_ptr()?, to.device_ptr()?, layout],
@@ -169,7 +187,10 @@ fn sides(dims: &[(usize, usize)]) -> impl Iterator<Item = i64> {
 /// The kernel of ArgMax and ArgMin; the axis lies in host memory.
 pub(crate) fn places(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let out = data_type(init.outputs, 0)?;
-    let name = function(&init.node.op, data_type(init.inputs, 0)?) + "_" + &super::suffix(out);
+    let dtype = data_type(init.inputs, 0)?;
+    prepare(init, &REDUCTION, dtype);
+    let index = super::index_name(out)?;
+    let name = format!("{}_{index}", function(&init.node.op));
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (x, axis) = (ctx.input(0)?, ctx.input(1)?);
         let (axis, dims) = crate::ops::math::extreme::checked(x.shape(), axis)?;
@@ -179,7 +200,7 @@ pub(crate) fn places(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let y = ctx.alloc(out, &shape)?;
         let [n, width, count] = [n, width, results].map(|v| Arg::I64(v as i64));
         let args = [x.device_ptr()?, y.device_ptr()?, n, width, count];
-        run(ctx.gpu()?, &REDUCTION, &name, results, args)?;
+        run(ctx.gpu()?, (&REDUCTION, dtype), &name, results, args)?;
         ctx.set(0, y)
     }))
 }

@@ -1,9 +1,11 @@
 //! BiasAdd and BiasAddGrad on CUDA devices.
 
-use super::{grid, loop_grid, size, slices_of, suffix, sum_slices};
+use super::{SLICES, grid, loop_grid, size, slices_of, sum_slices};
 use crate::device::cuda::{Source, source_file};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
+use crate::ops::math::cuda::prepare;
 use crate::ops::nn::bias_add::{channel_axis, check, format_of};
 use crate::ops::nn::bias_add_grad::channels_of;
 use crate::shape::Shape;
@@ -11,13 +13,14 @@ use crate::shape::Shape;
 pub(crate) static SOURCE: Source = Source {
     name: "nn/bias",
     files: &[source_file!("ops/nn/cuda/bias.cu")],
+    types: &[DType::F16, DType::BF16, DType::F32, DType::F64, DType::I32],
 };
 
 /// The kernel of BiasAdd and BiasAddV1.
 pub(crate) fn bias_add(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let format = format_of(init.attrs)?;
     let dtype = init.attrs.dtype("T")?;
-    let function = format!("bias_add_{}", suffix(dtype)?);
+    prepare(init, &SOURCE, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (value, bias) = (ctx.input(0)?.clone(), ctx.input(1)?.clone());
         let shape = value.shape().clone();
@@ -36,8 +39,13 @@ pub(crate) fn bias_add(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 size(channels)?,
                 size(inner)?,
             ];
-            ctx.gpu()?
-                .launch(&SOURCE, &function, loop_grid(out.elements())?, &args)?;
+            ctx.gpu()?.launch(
+                &SOURCE,
+                dtype,
+                "bias_add",
+                loop_grid(out.elements())?,
+                &args,
+            )?;
         }
         ctx.set(0, out)
     }))
@@ -49,7 +57,8 @@ pub(crate) fn bias_add_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
     const PARTS: usize = 256;
     let format = format_of(init.attrs)?;
     let dtype = init.attrs.dtype("T")?;
-    let suffix = suffix(dtype)?;
+    prepare(init, &SOURCE, dtype);
+    prepare(init, &SLICES, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let g = ctx.input(0)?;
         let (channels, inner) = channels_of(g.shape(), format)?;
@@ -60,12 +69,11 @@ pub(crate) fn bias_add_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
             let work = slices_of(ctx, &out, parts)?;
             let (from, to) = (g.device_ptr()?, work.device_ptr()?);
             if inner == 1 {
-                let function = format!("column_sums_{suffix}");
                 let blocks = grid(parts * channels.div_ceil(32), [32, 8], 0)?;
                 let args = [from, to, size(count)?, size(channels)?, size(per)?];
-                ctx.gpu()?.launch(&SOURCE, &function, blocks, &args)?;
+                ctx.gpu()?
+                    .launch(&SOURCE, dtype, "column_sums", blocks, &args)?;
             } else {
-                let function = format!("plane_sums_{suffix}");
                 let blocks = grid(parts.saturating_mul(channels), [256, 1], 0)?;
                 let outer = count.checked_div(inner).unwrap_or(0);
                 let args = [
@@ -76,7 +84,8 @@ pub(crate) fn bias_add_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
                     size(inner)?,
                     size(per)?,
                 ];
-                ctx.gpu()?.launch(&SOURCE, &function, blocks, &args)?;
+                ctx.gpu()?
+                    .launch(&SOURCE, dtype, "plane_sums", blocks, &args)?;
             }
             sum_slices(ctx, &work, &out, parts)?;
         }

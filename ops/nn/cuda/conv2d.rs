@@ -1,10 +1,12 @@
 //! The three passes of two-dimensional convolutions on CUDA devices, as products of matrices that are never stored.
 
 use super::mat_mul::{Sizes, Tiling};
-use super::{Split, grid, int, long, of_type, size, tiled_sources};
-use crate::device::cuda::{Arg, Source};
+use super::{SLICES, Split, grid, int, long, size};
+use crate::device::cuda::{Arg, Source, source_file};
+use crate::dtype::sets::FLOATS;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
+use crate::ops::math::cuda::prepare;
 use crate::ops::nn::conv_attrs::ConvAttrs;
 use crate::ops::nn::conv_geometry::ConvGeometry;
 use crate::ops::nn::conv2d::geometry;
@@ -15,7 +17,14 @@ use crate::ops::nn::window::DataFormat;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-pub(crate) static SOURCES: [Source; 4] = tiled_sources!("nn/conv2d", "ops/nn/cuda/conv2d.cuh");
+pub(crate) static SOURCE: Source = Source {
+    name: "nn/conv2d",
+    files: &[
+        source_file!("ops/nn/cuda/tile.cuh"),
+        source_file!("ops/nn/cuda/conv2d.cu"),
+    ],
+    types: FLOATS,
+};
 
 /// One dimension: output `g` reads input `g * step + offset + tap * apart`.
 #[repr(C)]
@@ -164,9 +173,13 @@ fn transpose(
         size(rows)?,
         size(cols)?,
     ];
-    let source = of_type(&SOURCES, from.dtype())?;
-    ctx.gpu()?
-        .launch(source, "transpose", grid(blocks, [32, 8], 0)?, &args)
+    ctx.gpu()?.launch(
+        &SOURCE,
+        from.dtype(),
+        "transpose",
+        grid(blocks, [32, 8], 0)?,
+        &args,
+    )
 }
 
 /// An image batch in the order NHWC, whose sizes are given as batch, height, width, channels.
@@ -227,14 +240,22 @@ fn launch(
         size(out.elements())?,
     ];
     let blocks = grid(tiling.tiles.saturating_mul(split.slices), [256, 1], 0)?;
-    let source = of_type(&SOURCES, out.dtype())?;
     let function = format!("{name}_{}", tiling.tile);
-    ctx.gpu()?.launch(source, &function, blocks, &args)
+    ctx.gpu()?
+        .launch(&SOURCE, out.dtype(), &function, blocks, &args)
+}
+
+fn prepare_for(init: &KernelInit<'_>) -> Result<()> {
+    let dtype = init.attrs.dtype("T")?;
+    prepare(init, &SOURCE, dtype);
+    prepare(init, &SLICES, dtype);
+    Ok(())
 }
 
 /// The kernel of Conv2D.
 pub(crate) fn conv2d(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = ConvAttrs::of(init.attrs)?;
+    prepare_for(init)?;
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (input, filter) = (ctx.input(0)?, ctx.input(1)?);
         let g = geometry(&attrs, input.shape(), filter.shape())?;
@@ -266,6 +287,7 @@ pub(crate) fn conv2d(init: &KernelInit<'_>) -> Result<AnyKernel> {
 /// The kernel of Conv2DBackpropInput.
 pub(crate) fn conv2d_backprop_input(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = ConvAttrs::of(init.attrs)?;
+    prepare_for(init)?;
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (filter, gradient) = (ctx.input(1)?, ctx.input(2)?);
         let shape = input_sizes(&attrs, ctx.input(0)?, filter.shape(), gradient.shape())?;
@@ -310,6 +332,7 @@ pub(crate) fn conv2d_backprop_input(init: &KernelInit<'_>) -> Result<AnyKernel> 
 /// The kernel of Conv2DBackpropFilter.
 pub(crate) fn conv2d_backprop_filter(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = ConvAttrs::of(init.attrs)?;
+    prepare_for(init)?;
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (input, gradient) = (ctx.input(0)?, ctx.input(2)?);
         let shape: Shape = filter_shape(ctx.input(1)?)?;

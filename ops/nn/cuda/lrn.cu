@@ -17,7 +17,7 @@ __device__ inline float window_sum(const float* row, int c, const Lrn& l) {
 }
 __device__ inline float power(float norm, const Lrn& l) { return expf(-l.beta * logf(norm)); }
 
-template <class E> __device__ void lrn(const E* x, E* y, float* spill, const Lrn& l) {
+extern "C" __global__ void __launch_bounds__(256) NAMED(lrn, ELEMENT)(const E* x, E* y, float* spill, Lrn l) {
     index_t size = (index_t)l.rows * l.depth;
     float* squares = spill ? spill + blockIdx.x * size : lrn_memory;
     for (index_t first = (index_t)blockIdx.x * l.rows; first < l.count; first += (index_t)gridDim.x * l.rows) {
@@ -36,7 +36,8 @@ template <class E> __device__ void lrn(const E* x, E* y, float* spill, const Lrn
     }
 }
 // dx = g norm^-beta - 2 alpha beta x sum(g y / norm), the sum over the window.
-template <class E> __device__ void lrn_grad(const E* g, const E* x, const E* y, E* dx, float* spill, const Lrn& l) {
+extern "C" __global__ void __launch_bounds__(256)
+NAMED(lrn_grad, ELEMENT)(const E* g, const E* x, const E* y, E* dx, float* spill, Lrn l) {
     index_t size = (index_t)l.rows * l.depth;
     float* squares = spill ? spill + blockIdx.x * 3 * size : lrn_memory;
     float* norms = squares + size;
@@ -64,14 +65,3 @@ template <class E> __device__ void lrn_grad(const E* g, const E* x, const E* y, 
         __syncthreads();
     }
 }
-#define LRN(E, NAME) \
-    extern "C" __global__ void __launch_bounds__(256) lrn_##NAME(const E* x, E* y, float* spill, Lrn l) { \
-        lrn<E>(x, y, spill, l); \
-    } \
-    extern "C" __global__ void __launch_bounds__(256) \
-        lrn_grad_##NAME(const E* g, const E* x, const E* y, E* dx, float* spill, Lrn l) { \
-        lrn_grad<E>(g, x, y, dx, spill, l); \
-    }
-LRN(float, f32)
-LRN(f16, f16)
-LRN(bf16, bf16)

@@ -1,10 +1,11 @@
 //! LRN and LRNGrad on CUDA devices.
 
-use super::{grid, int, long, suffix};
+use super::{grid, int, long};
 use crate::device::cuda::{Arg, DevicePtr, Source, source_file};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
+use crate::ops::math::cuda::prepare;
 use crate::ops::nn::lrn::LrnAttrs;
 use crate::ops::nn::lrn_grad::check;
 use crate::ops::nn::window::four;
@@ -14,6 +15,7 @@ use crate::tensor::Tensor;
 pub(crate) static SOURCE: Source = Source {
     name: "nn/lrn",
     files: &[source_file!("ops/nn/cuda/lrn.cu")],
+    types: &[DType::F16, DType::BF16, DType::F32],
 };
 
 /// What the kernels take.
@@ -32,6 +34,7 @@ struct Lrn {
 /// The kernel of LRN.
 pub(crate) fn lrn(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = LrnAttrs::of(init.attrs)?;
+    prepare(init, &SOURCE, init.attrs.dtype("T")?);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let x = ctx.input(0)?;
         let [_, _, _, depth] = four(x.shape(), "in must be 4-dimensional")?;
@@ -44,6 +47,7 @@ pub(crate) fn lrn(init: &KernelInit<'_>) -> Result<AnyKernel> {
 /// The kernel of LRNGrad.
 pub(crate) fn lrn_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = LrnAttrs::of(init.attrs)?;
+    prepare(init, &SOURCE, init.attrs.dtype("T")?);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (g, x, y) = (ctx.input(0)?, ctx.input(1)?, ctx.input(2)?);
         let depth = check(g.shape(), x.shape(), y.shape())?;
@@ -98,7 +102,11 @@ fn launch(
         alpha: attrs.alpha,
         beta: attrs.beta,
     }));
-    let function = format!("{name}_{}", suffix(out.dtype())?);
-    ctx.gpu()?
-        .launch(&SOURCE, &function, grid(blocks, [256, 1], shared)?, &args)
+    ctx.gpu()?.launch(
+        &SOURCE,
+        out.dtype(),
+        name,
+        grid(blocks, [256, 1], shared)?,
+        &args,
+    )
 }

@@ -1,15 +1,24 @@
 //! Matrix products on CUDA devices, one or many.
 
-use super::{Split, grid, long, of_type, tiled_sources};
-use crate::device::cuda::{Arg, Source};
+use super::{SLICES, Split, grid, long};
+use crate::device::cuda::{Arg, Source, source_file};
+use crate::dtype::sets::FLOATS;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
+use crate::ops::math::cuda::prepare;
 use crate::ops::nn::batch_mat_mul::{Batches, Plan};
 use crate::ops::nn::mat_mul::sizes;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-pub(crate) static SOURCES: [Source; 4] = tiled_sources!("nn/mat_mul", "ops/nn/cuda/mat_mul.cuh");
+pub(crate) static SOURCE: Source = Source {
+    name: "nn/mat_mul",
+    files: &[
+        source_file!("ops/nn/cuda/tile.cuh"),
+        source_file!("ops/nn/cuda/mat_mul.cu"),
+    ],
+    types: FLOATS,
+};
 
 /// The sizes of a product: `m` x `n` results of `k` terms, as the kernels take them.
 #[repr(C)]
@@ -77,6 +86,8 @@ pub(crate) fn mat_mul(init: &KernelInit<'_>) -> Result<AnyKernel> {
         init.attrs.bool("transpose_b")?,
     );
     let dtype = init.attrs.dtype("T")?;
+    prepare(init, &SOURCE, dtype);
+    prepare(init, &SLICES, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (a, b) = (ctx.input(0)?, ctx.input(1)?);
         let [m, n, k] = sizes(a.shape(), b.shape(), (at, bt))?;
@@ -90,6 +101,8 @@ pub(crate) fn mat_mul(init: &KernelInit<'_>) -> Result<AnyKernel> {
 fn many(init: &KernelInit<'_>, batches: Batches) -> Result<AnyKernel> {
     let (ax, ay) = (init.attrs.bool("adj_x")?, init.attrs.bool("adj_y")?);
     let dtype = init.attrs.dtype("T")?;
+    prepare(init, &SOURCE, dtype);
+    prepare(init, &SLICES, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (x, y) = (ctx.input(0)?, ctx.input(1)?);
         let plan = Plan::new(x.shape(), y.shape(), batches, ax, ay)?;
@@ -172,8 +185,8 @@ fn multiply(
         Arg::value(batch),
     ];
     let blocks = grid(tiling.tiles.saturating_mul(split.slices), [256, 1], 0)?;
-    let source = of_type(&SOURCES, out.dtype())?;
     let function = format!("mat_mul_{}{end}", tiling.tile);
-    ctx.gpu()?.launch(source, &function, blocks, &args)?;
+    ctx.gpu()?
+        .launch(&SOURCE, out.dtype(), &function, blocks, &args)?;
     split.finish(ctx, &work, out)
 }

@@ -20,7 +20,7 @@ pub(super) use pool::{
 pub(super) use softmax::{cross_entropy, log_softmax, softmax, sparse_cross_entropy};
 
 use crate::device::cuda::{Arg, Grid, Source, source_file};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::{Error, Result};
 use crate::kernel::OpContext;
 use crate::shape::Shape;
@@ -29,6 +29,7 @@ use crate::tensor::Tensor;
 pub(crate) static SLICES: Source = Source {
     name: "nn/slices",
     files: &[source_file!("ops/nn/cuda/slices.cu")],
+    types: FLOATS,
 };
 
 /// The type that the kernels form sums of elements in.
@@ -38,61 +39,6 @@ fn sum_type(dtype: DType) -> DType {
         other => other,
     }
 }
-
-/// The end of an entry point's name for an element type.
-fn suffix(dtype: DType) -> Result<&'static str> {
-    Ok(match dtype {
-        DType::F32 => "f32",
-        DType::F64 => "f64",
-        DType::F16 => "f16",
-        DType::BF16 => "bf16",
-        DType::I32 => "i32",
-        DType::I64 => "i64",
-        other => {
-            return Err(Error::internal(format!("no GPU kernel for {other}")));
-        }
-    })
-}
-
-/// The one of four sources that computes with this element type.
-fn of_type(sources: &'static [Source; 4], dtype: DType) -> Result<&'static Source> {
-    let i = match dtype {
-        DType::F32 => 0,
-        DType::F64 => 1,
-        DType::F16 => 2,
-        DType::BF16 => 3,
-        other => {
-            return Err(Error::internal(format!("no GPU kernel for {other}")));
-        }
-    };
-    Ok(&sources[i])
-}
-
-/// A source in tiles for each floating type: the type `T`, the common text, and that of the file.
-macro_rules! tiled_sources {
-    ($name:literal, $path:literal) => {
-        [
-            tiled_sources!($name, $path, "float", "f32"),
-            tiled_sources!($name, $path, "double", "f64"),
-            tiled_sources!($name, $path, "f16", "f16"),
-            tiled_sources!($name, $path, "bf16", "bf16"),
-        ]
-    };
-    ($name:literal, $path:literal, $type:literal, $suffix:literal) => {
-        crate::device::cuda::Source {
-            name: concat!($name, "_", $suffix),
-            files: &[
-                crate::device::cuda::SourceFile {
-                    path: "type",
-                    text: concat!("typedef ", $type, " T;"),
-                },
-                crate::device::cuda::source_file!("ops/nn/cuda/tile.cuh"),
-                crate::device::cuda::source_file!($path),
-            ],
-        }
-    };
-}
-use tiled_sources;
 
 /// A size as a kernel's 64-bit argument.
 fn size(n: usize) -> Result<Arg> {
@@ -172,7 +118,6 @@ fn slices_of(ctx: &OpContext<'_>, out: &Tensor, slices: usize) -> Result<Tensor>
 
 /// `out` becomes the sum of the slices in `work`, in ascending order.
 fn sum_slices(ctx: &OpContext<'_>, work: &Tensor, out: &Tensor, slices: usize) -> Result<()> {
-    let function = format!("sum_slices_{}", suffix(out.dtype())?);
     let args = [
         work.device_ptr()?,
         out.device_ptr()?,
@@ -181,6 +126,11 @@ fn sum_slices(ctx: &OpContext<'_>, work: &Tensor, out: &Tensor, slices: usize) -
     ];
     // One thread for each element; narrow blocks, since there may be few.
     let blocks = out.elements().div_ceil(64).clamp(1, 1 << 20);
-    ctx.gpu()?
-        .launch(&SLICES, &function, grid(blocks, [64, 1], 0)?, &args)
+    ctx.gpu()?.launch(
+        &SLICES,
+        out.dtype(),
+        "sum_slices",
+        grid(blocks, [64, 1], 0)?,
+        &args,
+    )
 }

@@ -59,8 +59,7 @@ __device__ inline void windows(const Slide& s, int at, int* from, int* to) {
     *from = (int)(first < *to ? first : *to);
 }
 
-template <class E> __device__ void max_pool(const E* input, E* out, index_t count, const Pool& p) {
-    typedef typename Wide<E>::type S;
+KERNEL(max_pool)(const E* input, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         const E* from = input + start(c, p, p.rows.input, p.cols.input);
@@ -68,10 +67,10 @@ template <class E> __device__ void max_pool(const E* input, E* out, index_t coun
         int y0, y1, x0, x1;
         clip(p.rows, c.row, &y0, &y1);
         clip(p.cols, c.col, &x0, &x1);
-        S most = (S)Lowest<E>::value();
+        W most = (W)Lowest<E>::value();
         for (int y = y0; y < y1; y++) {
             for (int x = x0; x < x1; x++) {
-                S v = (S)from[((index_t)y * p.cols.input + x) * step];
+                W v = (W)from[((index_t)y * p.cols.input + x) * step];
                 most = v > most ? v : most;
             }
         }
@@ -79,13 +78,12 @@ template <class E> __device__ void max_pool(const E* input, E* out, index_t coun
     }
 }
 // The greatest of `window` channels next to each other.
-template <class E> __device__ void max_pool_depth(const E* input, E* out, index_t count, index_t window, index_t step) {
-    typedef typename Wide<E>::type S;
+KERNEL(max_pool_depth)(const E* input, E* out, index_t count, index_t window, index_t step) {
     GRID_STRIDE(i, count) {
         const E* from = input + i / step * step * window + i % step;
-        S most = (S)from[0];
+        W most = (W)from[0];
         for (index_t k = 1; k < window; k++) {
-            S v = (S)from[k * step];
+            W v = (W)from[k * step];
             most = v > most ? v : most;
         }
         out[i] = E(most);
@@ -93,8 +91,7 @@ template <class E> __device__ void max_pool_depth(const E* input, E* out, index_
 }
 // Where the (first) maximum of each window lies, as row * cols + col of the input; -1 for a window without a cell. The
 // first cell stands until a greater one comes, even if it is NaN.
-template <class E> __device__ void max_places(const E* input, index_t* places, index_t count, const Pool& p) {
-    typedef typename Wide<E>::type S;
+KERNEL(max_places)(const E* input, index_t* places, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         const E* from = input + start(c, p, p.rows.input, p.cols.input);
@@ -102,11 +99,11 @@ template <class E> __device__ void max_places(const E* input, index_t* places, i
         int y0, y1, x0, x1;
         clip(p.rows, c.row, &y0, &y1);
         clip(p.cols, c.col, &x0, &x1);
-        S most = S(0);
+        W most = W(0);
         for (int y = y0; y < y1; y++) {
             for (int x = x0; x < x1; x++) {
                 index_t at = (index_t)y * p.cols.input + x;
-                S v = (S)from[at * step];
+                W v = (W)from[at * step];
                 if (place < 0 || v > most) {
                     most = v;
                     place = at;
@@ -117,9 +114,7 @@ template <class E> __device__ void max_places(const E* input, index_t* places, i
     }
 }
 // Each input cell gathers the gradients of the windows whose maximum it is.
-template <class E>
-__device__ void max_pool_grad(const index_t* places, const E* gradient, E* out, index_t count, const Pool& p) {
-    typedef typename Wide<E>::type S;
+KERNEL(max_pool_grad)(const index_t* places, const E* gradient, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.input, p.cols.input);
         index_t from = start(c, p, p.rows.output, p.cols.output), step = apart(p);
@@ -127,39 +122,36 @@ __device__ void max_pool_grad(const index_t* places, const E* gradient, E* out, 
         int y0, y1, x0, x1;
         windows(p.rows, c.row, &y0, &y1);
         windows(p.cols, c.col, &x0, &x1);
-        S sum = S(0);
+        W sum = W(0);
         for (int y = y0; y < y1; y++) {
             for (int x = x0; x < x1; x++) {
                 index_t at = from + ((index_t)y * p.cols.output + x) * step;
-                if (places[at] == here) sum += (S)gradient[at];
+                if (places[at] == here) sum += (W)gradient[at];
             }
         }
         out[i] = E(sum);
     }
 }
 // The gradient's element at the first cell of each window that equals the window's maximum; zero if none does.
-template <class E>
-__device__ void max_pool_grad_grad(
-    const E* input, const E* maxima, const E* gradient, E* out, index_t count, const Pool& p) {
-    typedef typename Wide<E>::type S;
+KERNEL(max_pool_grad_grad)(
+    const E* input, const E* maxima, const E* gradient, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         index_t from = start(c, p, p.rows.input, p.cols.input), step = apart(p), found = -1;
         int y0, y1, x0, x1;
         clip(p.rows, c.row, &y0, &y1);
         clip(p.cols, c.col, &x0, &x1);
-        S most = (S)maxima[i];
+        W most = (W)maxima[i];
         for (int y = y0; y < y1 && found < 0; y++) {
             for (int x = x0; x < x1 && found < 0; x++) {
                 index_t at = from + ((index_t)y * p.cols.input + x) * step;
-                if ((S)input[at] == most) found = at;
+                if ((W)input[at] == most) found = at;
             }
         }
         out[i] = found < 0 ? E(0.0f) : gradient[found];
     }
 }
-template <class E> __device__ void avg_pool(const E* input, E* out, index_t count, const Pool& p) {
-    typedef typename Wide<E>::type S;
+KERNEL(avg_pool)(const E* input, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.output, p.cols.output);
         const E* from = input + start(c, p, p.rows.input, p.cols.input);
@@ -167,15 +159,14 @@ template <class E> __device__ void avg_pool(const E* input, E* out, index_t coun
         int y0, y1, x0, x1;
         clip(p.rows, c.row, &y0, &y1);
         clip(p.cols, c.col, &x0, &x1);
-        S sum = S(0);
+        W sum = W(0);
         for (int y = y0; y < y1; y++)
-            for (int x = x0; x < x1; x++) sum += (S)from[((index_t)y * p.cols.input + x) * step];
-        out[i] = E(sum / (S)((index_t)(y1 - y0) * (x1 - x0)));
+            for (int x = x0; x < x1; x++) sum += (W)from[((index_t)y * p.cols.input + x) * step];
+        out[i] = E(sum / (W)((index_t)(y1 - y0) * (x1 - x0)));
     }
 }
 // Each input cell gathers its share of the gradients of the windows that hold it.
-template <class E> __device__ void avg_pool_grad(const E* gradient, E* out, index_t count, const Pool& p) {
-    typedef typename Wide<E>::type S;
+KERNEL(avg_pool_grad)(const E* gradient, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
         Cell c = cell(i, p, p.rows.input, p.cols.input);
         const E* from = gradient + start(c, p, p.rows.output, p.cols.output);
@@ -183,46 +174,17 @@ template <class E> __device__ void avg_pool_grad(const E* gradient, E* out, inde
         int i0, i1, j0, j1;
         windows(p.rows, c.row, &i0, &i1);
         windows(p.cols, c.col, &j0, &j1);
-        S sum = S(0);
+        W sum = W(0);
         for (int y = i0; y < i1; y++) {
             int y0, y1;
             clip(p.rows, y, &y0, &y1);
             for (int x = j0; x < j1; x++) {
                 int x0, x1;
                 clip(p.cols, x, &x0, &x1);
-                S share = S(1) / (S)((index_t)(y1 - y0) * (x1 - x0));
-                sum += (S)from[((index_t)y * p.cols.output + x) * step] * share;
+                W share = W(1) / (W)((index_t)(y1 - y0) * (x1 - x0));
+                sum += rounded_product((W)from[((index_t)y * p.cols.output + x) * step], share);
             }
         }
         out[i] = E(sum);
     }
 }
-#define POOLS(E, NAME) \
-    extern "C" __global__ void max_pool_##NAME(const E* input, E* out, index_t count, Pool p) { \
-        max_pool<E>(input, out, count, p); \
-    } \
-    extern "C" __global__ void max_pool_depth_##NAME( \
-        const E* input, E* out, index_t count, index_t window, index_t step) { \
-        max_pool_depth<E>(input, out, count, window, step); \
-    } \
-    extern "C" __global__ void max_places_##NAME(const E* input, index_t* places, index_t count, Pool p) { \
-        max_places<E>(input, places, count, p); \
-    } \
-    extern "C" __global__ void max_pool_grad_##NAME( \
-        const index_t* places, const E* gradient, E* out, index_t count, Pool p) { \
-        max_pool_grad<E>(places, gradient, out, count, p); \
-    } \
-    extern "C" __global__ void max_pool_grad_grad_##NAME( \
-        const E* input, const E* maxima, const E* gradient, E* out, index_t count, Pool p) { \
-        max_pool_grad_grad<E>(input, maxima, gradient, out, count, p); \
-    } \
-    extern "C" __global__ void avg_pool_##NAME(const E* input, E* out, index_t count, Pool p) { \
-        avg_pool<E>(input, out, count, p); \
-    } \
-    extern "C" __global__ void avg_pool_grad_##NAME(const E* gradient, E* out, index_t count, Pool p) { \
-        avg_pool_grad<E>(gradient, out, count, p); \
-    }
-POOLS(float, f32)
-POOLS(double, f64)
-POOLS(f16, f16)
-POOLS(bf16, bf16)

@@ -1,10 +1,11 @@
 //! Pooling and its gradients on CUDA devices.
 
-use super::{int, long, loop_grid, size, suffix};
+use super::{int, long, loop_grid, size};
 use crate::device::cuda::{Arg, Source, source_file};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::FLOATS};
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
+use crate::ops::math::cuda::prepare;
 use crate::ops::nn::avg_pool;
 use crate::ops::nn::max_pool_grad::backward_geometry;
 use crate::ops::nn::max_pool_grad_grad::second_geometry;
@@ -16,6 +17,7 @@ use crate::tensor::Tensor;
 pub(crate) static SOURCE: Source = Source {
     name: "nn/pool",
     files: &[source_file!("ops/nn/cuda/pool.cu")],
+    types: FLOATS,
 };
 
 /// One dimension: cells, windows, the size and the distance of windows, cells before the first.
@@ -83,9 +85,8 @@ fn launch(
     }
     args.push(size(elements)?);
     args.extend_from_slice(rest);
-    let function = format!("{name}_{}", suffix(dtype)?);
     ctx.gpu()?
-        .launch(&SOURCE, &function, loop_grid(elements)?, &args)
+        .launch(&SOURCE, dtype, name, loop_grid(elements)?, &args)
 }
 
 /// Where a kernel finds its windows.
@@ -104,9 +105,11 @@ fn given(init: &KernelInit<'_>, at: usize) -> WindowsOf {
 }
 
 fn kernel(
+    init: &KernelInit<'_>,
     windows: WindowsOf,
     make: fn(&OpContext<'_>, &PoolAttrs) -> Result<Tensor>,
 ) -> Result<AnyKernel> {
+    prepare(init, &SOURCE, init.attrs.dtype("T")?);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let out = make(ctx, &windows(ctx)?)?;
         ctx.set(0, out)
@@ -115,27 +118,27 @@ fn kernel(
 
 /// The kernel of MaxPool.
 pub(crate) fn max_pool(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    kernel(fixed(init)?, forward)
+    kernel(init, fixed(init)?, forward)
 }
 /// The kernel of MaxPoolV2.
 pub(crate) fn max_pool_v2(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    kernel(given(init, 1), forward)
+    kernel(init, given(init, 1), forward)
 }
 /// The kernel of MaxPoolGrad.
 pub(crate) fn max_pool_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    kernel(fixed(init)?, backward)
+    kernel(init, fixed(init)?, backward)
 }
 /// The kernel of MaxPoolGradV2.
 pub(crate) fn max_pool_grad_v2(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    kernel(given(init, 3), backward)
+    kernel(init, given(init, 3), backward)
 }
 /// The kernel of MaxPoolGradGrad.
 pub(crate) fn max_pool_grad_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    kernel(fixed(init)?, second)
+    kernel(init, fixed(init)?, second)
 }
 /// The kernel of MaxPoolGradGradV2.
 pub(crate) fn max_pool_grad_grad_v2(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    kernel(given(init, 3), second)
+    kernel(init, given(init, 3), second)
 }
 
 fn forward(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
@@ -200,6 +203,7 @@ fn second(ctx: &OpContext<'_>, attrs: &PoolAttrs) -> Result<Tensor> {
 /// The kernel of AvgPool.
 pub(crate) fn avg_pool(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = avg_pool::checked(init.attrs)?;
+    prepare(init, &SOURCE, init.attrs.dtype("T")?);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let value = ctx.input(0)?;
         let g = avg_pool::geometry(&attrs, value.shape())?;
@@ -216,6 +220,7 @@ pub(crate) fn avg_pool(init: &KernelInit<'_>) -> Result<AnyKernel> {
 /// The kernel of AvgPoolGrad.
 pub(crate) fn avg_pool_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let attrs = PoolAttrs::of(init.attrs)?;
+    prepare(init, &SOURCE, init.attrs.dtype("T")?);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let gradient = ctx.input(1)?;
         let (shape, g) = avg_pool::gradient_geometry(&attrs, ctx.input(0)?, gradient.shape())?;

@@ -1,9 +1,11 @@
 //! Softmax, LogSoftmax and both cross entropies on CUDA devices.
 
-use super::{grid, long, size, suffix};
+use super::{grid, long, size};
 use crate::device::cuda::{Arg, Grid, Source, source_file};
+use crate::dtype::sets::FLOATS;
 use crate::error::Result;
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
+use crate::ops::math::cuda::{index_name, prepare};
 use crate::ops::nn::softmax::width_of;
 use crate::ops::nn::softmax_cross_entropy::{repeated_shape, steps};
 use crate::ops::nn::sparse_softmax_cross_entropy::check;
@@ -12,6 +14,7 @@ use crate::shape::Shape;
 pub(crate) static SOURCE: Source = Source {
     name: "nn/softmax",
     files: &[source_file!("ops/nn/cuda/softmax.cu")],
+    types: FLOATS,
 };
 
 /// Blocks of 256 threads: as many for each row as its width is worth.
@@ -31,9 +34,9 @@ pub(crate) fn log_softmax(init: &KernelInit<'_>) -> Result<AnyKernel> {
     by_rows(init, "log_softmax")
 }
 
-fn by_rows(init: &KernelInit<'_>, name: &str) -> Result<AnyKernel> {
+fn by_rows(init: &KernelInit<'_>, name: &'static str) -> Result<AnyKernel> {
     let dtype = init.attrs.dtype("T")?;
-    let function = format!("{name}_{}", suffix(dtype)?);
+    prepare(init, &SOURCE, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let x = ctx.input(0)?;
         let width = width_of(x.shape())?;
@@ -47,7 +50,7 @@ fn by_rows(init: &KernelInit<'_>, name: &str) -> Result<AnyKernel> {
                 size(width)?,
             ];
             ctx.gpu()?
-                .launch(&SOURCE, &function, row_grid(rows, width)?, &args)?;
+                .launch(&SOURCE, dtype, name, row_grid(rows, width)?, &args)?;
         }
         ctx.set(0, out)
     }))
@@ -70,7 +73,7 @@ fn steps_of(shape: &Shape) -> Result<Arg> {
 /// The kernel of SoftmaxCrossEntropyWithLogits.
 pub(crate) fn cross_entropy(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let dtype = init.attrs.dtype("T")?;
-    let function = format!("cross_entropy_{}", suffix(dtype)?);
+    prepare(init, &SOURCE, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (features, labels) = (ctx.input(0)?, ctx.input(1)?);
         let (rows, classes) = repeated_shape(features.shape(), labels.shape())?;
@@ -87,8 +90,13 @@ pub(crate) fn cross_entropy(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 steps_of(features.shape())?,
                 steps_of(labels.shape())?,
             ];
-            ctx.gpu()?
-                .launch(&SOURCE, &function, row_grid(rows, classes)?, &args)?;
+            ctx.gpu()?.launch(
+                &SOURCE,
+                dtype,
+                "cross_entropy",
+                row_grid(rows, classes)?,
+                &args,
+            )?;
         }
         ctx.set(0, loss)?;
         ctx.set(1, backprop)
@@ -99,8 +107,9 @@ pub(crate) fn cross_entropy(init: &KernelInit<'_>) -> Result<AnyKernel> {
 /// since the host does not see the labels.
 pub(crate) fn sparse_cross_entropy(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let dtype = init.attrs.dtype("T")?;
-    let labels = suffix(init.attrs.dtype("Tlabels")?)?;
-    let function = format!("sparse_cross_entropy_{}_{labels}", suffix(dtype)?);
+    prepare(init, &SOURCE, dtype);
+    let labels = index_name(init.attrs.dtype("Tlabels")?)?;
+    let function = format!("sparse_cross_entropy_{labels}");
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let (features, labels) = (ctx.input(0)?, ctx.input(1)?);
         let shape = features.shape();
@@ -117,7 +126,7 @@ pub(crate) fn sparse_cross_entropy(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 size(classes)?,
             ];
             ctx.gpu()?
-                .launch(&SOURCE, &function, row_grid(rows, classes)?, &args)?;
+                .launch(&SOURCE, dtype, &function, row_grid(rows, classes)?, &args)?;
         }
         ctx.set(0, loss)?;
         ctx.set(1, backprop)

@@ -1,20 +1,18 @@
 // Products in tiles: what matrix products and convolutions share. A block of 256 threads makes a tile of BM x BM results
 // from tiles of BM x BK operands in shared memory; each thread carries one quad (four neighbours) of each operand
-// from memory and sums up Q x Q quads of 4 x 4 results. Before this text stands a definition of T, the element type.
+// from memory and sums up Q x Q quads of 4 x 4 results.
 
-typedef Wide<T>::type S;
+template <class V> struct alignas(sizeof(V) * 4 > 16 ? 16 : sizeof(V) * 4) Quad { V v[4]; };
 
-template <class E> struct alignas(sizeof(E) * 4 > 16 ? 16 : sizeof(E) * 4) Quad { E v[4]; };
-
-__device__ inline bool quads_fit(const T* data, index_t step) {
-    return (size_t)data % sizeof(Quad<T>) == 0 && step % 4 == 0;
+__device__ inline bool quads_fit(const E* data, index_t step) {
+    return (size_t)data % sizeof(Quad<E>) == 0 && step % 4 == 0;
 }
-__device__ inline void load_quad(const T* at, S* to) {
-    Quad<T> q = *(const Quad<T>*)at;
-    for (int j = 0; j < 4; j++) to[j] = (S)q.v[j];
+__device__ inline void load_quad(const E* at, W* to) {
+    Quad<E> q = *(const Quad<E>*)at;
+    for (int j = 0; j < 4; j++) to[j] = (W)q.v[j];
 }
-__device__ inline void zero_quad(S* to) {
-    for (int j = 0; j < 4; j++) to[j] = S(0);
+__device__ inline void zero_quad(W* to) {
+    for (int j = 0; j < 4; j++) to[j] = W(0);
 }
 
 // Operands are read as element (i, k): i counts the results, k the terms of their sums. ALONG says that neighbours in
@@ -23,20 +21,20 @@ __device__ inline void zero_quad(S* to) {
 // A matrix with element (i, k) at data[i * step + k].
 template <int BK> struct Rows {
     static const bool ALONG = true;
-    const T* at;
+    const E* at;
     index_t left;
     bool inside, whole;
-    __device__ Rows(const T* data, index_t step, index_t count, index_t i, index_t k, index_t end) {
+    __device__ Rows(const E* data, index_t step, index_t count, index_t i, index_t k, index_t end) {
         whole = quads_fit(data, step) && k % 4 == 0;
         inside = i < count;
         left = end - k;
         at = data + (inside ? i : 0) * step + k;
     }
-    __device__ void next(S* to) {
+    __device__ void next(W* to) {
         if (inside && whole && left >= 4) {
             load_quad(at, to);
         } else {
-            for (int j = 0; j < 4; j++) to[j] = inside && j < left ? (S)at[j] : S(0);
+            for (int j = 0; j < 4; j++) to[j] = inside && j < left ? (W)at[j] : W(0);
         }
         at += BK;
         left -= BK;
@@ -46,21 +44,21 @@ template <int BK> struct Rows {
 // A matrix with element (i, k) at data[k * step + i].
 template <int BK> struct Columns {
     static const bool ALONG = false;
-    const T* at;
+    const E* at;
     index_t step, left;
     int inside;
     bool whole;
-    __device__ Columns(const T* data, index_t step, index_t count, index_t i, index_t k, index_t end) : step(step) {
+    __device__ Columns(const E* data, index_t step, index_t count, index_t i, index_t k, index_t end) : step(step) {
         inside = i >= count ? 0 : count - i < 4 ? (int)(count - i) : 4;
         whole = inside == 4 && quads_fit(data, step);
         left = end - k;
         at = data + k * step + (inside ? i : 0);
     }
-    __device__ void next(S* to) {
+    __device__ void next(W* to) {
         if (left > 0 && whole) {
             load_quad(at, to);
         } else {
-            for (int j = 0; j < 4; j++) to[j] = left > 0 && j < inside ? (S)at[j] : S(0);
+            for (int j = 0; j < 4; j++) to[j] = left > 0 && j < inside ? (W)at[j] : W(0);
         }
         at += step * BK;
         left -= BK;
@@ -69,8 +67,8 @@ template <int BK> struct Columns {
 
 // Where results go: (i, j) at out[i * step + j]; as a part of a sum, at work[i * step + j] instead.
 struct Plain {
-    T* out;
-    S* work;
+    E* out;
+    W* work;
     index_t step;
     __device__ index_t row(index_t i) const { return i * step; }
 };
@@ -109,14 +107,14 @@ template <int BM, int BK, bool ALONG> __device__ inline int quad_i() {
 template <int BM, int BK, bool ALONG> __device__ inline int quad_k() {
     return ALONG ? threadIdx.x % (BK / 4) * 4 : threadIdx.x / (BM / 4);
 }
-template <int BM, int BK, bool ALONG> __device__ inline void keep_quad(S (*tile)[BM + 4], const S* q) {
+template <int BM, int BK, bool ALONG> __device__ inline void keep_quad(W (*tile)[BM + 4], const W* q) {
     int i = quad_i<BM, BK, ALONG>(), k = quad_k<BM, BK, ALONG>();
     if (ALONG) {
         for (int j = 0; j < 4; j++) tile[k + j][i] = q[j];
     } else {
-        Quad<S> all;
+        Quad<W> all;
         for (int j = 0; j < 4; j++) all.v[j] = q[j];
-        *(Quad<S>*)&tile[k][i] = all;
+        *(Quad<W>*)&tile[k][i] = all;
     }
 }
 
@@ -124,17 +122,17 @@ template <int BM, int BK, bool ALONG> __device__ inline void keep_quad(S (*tile)
 template <int BM, int BK, class A, class B, class Out>
 __device__ void product(const Place& p, const Sizes& s, A a, B b, const Out& out) {
     const int Q = BM / 64;
-    __shared__ Quad<S> a_memory[BK * (BM + 4) / 4];
-    __shared__ Quad<S> b_memory[BK * (BM + 4) / 4];
-    S(*a_tile)[BM + 4] = (S(*)[BM + 4])a_memory;
-    S(*b_tile)[BM + 4] = (S(*)[BM + 4])b_memory;
+    __shared__ Quad<W> a_memory[BK * (BM + 4) / 4];
+    __shared__ Quad<W> b_memory[BK * (BM + 4) / 4];
+    W(*a_tile)[BM + 4] = (W(*)[BM + 4])a_memory;
+    W(*b_tile)[BM + 4] = (W(*)[BM + 4])b_memory;
     const int ti = threadIdx.x / 16 * 4, tj = threadIdx.x % 16 * 4;
-    S sums[4 * Q][4 * Q];
+    W sums[4 * Q][4 * Q];
 #pragma unroll
     for (int i = 0; i < 4 * Q; i++)
 #pragma unroll
-        for (int j = 0; j < 4 * Q; j++) sums[i][j] = S(0);
-    S a_next[4], b_next[4];
+        for (int j = 0; j < 4 * Q; j++) sums[i][j] = W(0);
+    W a_next[4], b_next[4];
     if (p.k < p.end) {
         a.next(a_next);
         b.next(b_next);
@@ -150,11 +148,11 @@ __device__ void product(const Place& p, const Sizes& s, A a, B b, const Out& out
         }
 #pragma unroll
         for (int kk = 0; kk < BK; kk++) {
-            Quad<S> x[Q], y[Q];
+            Quad<W> x[Q], y[Q];
 #pragma unroll
             for (int q = 0; q < Q; q++) {
-                x[q] = *(const Quad<S>*)&a_tile[kk][q * 64 + ti];
-                y[q] = *(const Quad<S>*)&b_tile[kk][q * 64 + tj];
+                x[q] = *(const Quad<W>*)&a_tile[kk][q * 64 + ti];
+                y[q] = *(const Quad<W>*)&b_tile[kk][q * 64 + tj];
             }
 #pragma unroll
             for (int i = 0; i < 4 * Q; i++)
@@ -171,22 +169,22 @@ __device__ void product(const Place& p, const Sizes& s, A a, B b, const Out& out
         for (int q = 0; q < Q; q++) {
             index_t col = p.j + q * 64 + tj;
             index_t to = at + col;
-            Quad<S> sum;
+            Quad<W> sum;
             for (int j = 0; j < 4; j++) sum.v[j] = sums[i][4 * q + j];
             if (s.splits > 1) {
-                if (col + 4 <= s.n && (size_t)(out.work + to) % sizeof(Quad<S>) == 0) {
-                    *(Quad<S>*)(out.work + to) = sum;
+                if (col + 4 <= s.n && (size_t)(out.work + to) % sizeof(Quad<W>) == 0) {
+                    *(Quad<W>*)(out.work + to) = sum;
                 } else {
                     for (int j = 0; j < 4; j++)
                         if (col + j < s.n) out.work[to + j] = sum.v[j];
                 }
-            } else if (col + 4 <= s.n && (size_t)(out.out + to) % sizeof(Quad<T>) == 0) {
-                Quad<T> rounded;
-                for (int j = 0; j < 4; j++) rounded.v[j] = T(sum.v[j]);
-                *(Quad<T>*)(out.out + to) = rounded;
+            } else if (col + 4 <= s.n && (size_t)(out.out + to) % sizeof(Quad<E>) == 0) {
+                Quad<E> rounded;
+                for (int j = 0; j < 4; j++) rounded.v[j] = E(sum.v[j]);
+                *(Quad<E>*)(out.out + to) = rounded;
             } else {
                 for (int j = 0; j < 4; j++)
-                    if (col + j < s.n) out.out[to + j] = T(sum.v[j]);
+                    if (col + j < s.n) out.out[to + j] = E(sum.v[j]);
             }
         }
     }

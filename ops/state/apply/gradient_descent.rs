@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, OpContext, Value};
 use crate::op::{Flags, OpDef};
-use crate::ops::math::cuda::{ON_FLOATS, run, suffix};
+use crate::ops::math::cuda::{FLOATS, ON_FLOATS, prepare, run};
 use crate::registry::OpEntry;
 
 /// Where the inputs are.
@@ -23,12 +23,13 @@ const ON_CPU: KernelDef = KernelDef::cpu(&[("T", FLOATS_AND_COMPLEX)], |init| ne
 pub(crate) static SOURCE: Source = Source {
     name: "state/gradient_descent",
     files: &[source_file!("ops/state/apply/gradient_descent.cu")],
+    types: FLOATS,
 };
 
 /// The step on a variable in device memory, in place where nobody else holds its value.
 fn on_gpu(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let dtype = init.attrs.dtype("T")?;
-    let name = format!("apply_gradient_descent_{}", suffix(dtype));
+    prepare(init, &SOURCE, dtype);
     Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
         let variable = ctx.variable(0)?;
         {
@@ -41,7 +42,13 @@ fn on_gpu(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 *var = ctx.alloc(dtype, &var.shape().clone())?;
             }
             let args = [old, alpha, delta, var.device_ptr()?, Arg::I64(n as i64)];
-            run(ctx.gpu()?, &SOURCE, &name, n, args)?;
+            run(
+                ctx.gpu()?,
+                (&SOURCE, dtype),
+                "apply_gradient_descent",
+                n,
+                args,
+            )?;
         }
         match ctx.num_outputs() {
             0 => Ok(()),

@@ -1,63 +1,22 @@
 //! One GPU: its streams, its memory, the kernels that were compiled for it, and how they are launched.
 
-use super::driver::{Arg, Driver, EventId, Facts, FunctionId, Grid, ModuleId, StreamId};
+use super::driver::{Arg, Driver, EventId, Facts, Grid, StreamId};
+use super::kernels::Kernels;
 use super::memory::{Block, Blocks, Prefer};
+use super::source::Source;
 use super::transfer::{Completion, Staging};
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::tensor::ledger::{Ledger, taken};
 use crate::tensor::{Allocator, DeviceMemory};
-use parking_lot::{Mutex, RwLock};
-use std::collections::HashMap;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use super::memory::GpuStats;
 
-/// What every source begins with: types, conversions of half and bfloat16, loops over a grid.
-pub const PRELUDE: &str = include_str!("prelude.cuh");
-
 /// The part of the free memory that a GPU's tensors may take; the rest is for the driver and for code.
 const USABLE: f64 = 0.95;
-
-/// A part of a [`Source`].
-#[derive(Clone, Copy, Debug)]
-pub struct SourceFile {
-    /// Where it stands in the crate, for messages.
-    pub path: &'static str,
-    /// CUDA C++.
-    pub text: &'static str,
-}
-
-/// The file of that path within the crate.
-macro_rules! source_file {
-    ($path:literal) => {
-        $crate::device::cuda::SourceFile {
-            path: $path,
-            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path)),
-        }
-    };
-}
-pub(crate) use source_file;
-
-/// Kernels in CUDA C++, compiled for a device when they are first used there.
-#[derive(Debug)]
-pub struct Source {
-    /// What it is called in messages.
-    pub name: &'static str,
-    /// What it is made of, one behind the other, without the [`PRELUDE`].
-    pub files: &'static [SourceFile],
-}
-
-impl Source {
-    /// The whole text, as a compiler gets it.
-    pub fn text(&self) -> String {
-        let mut text = format!("#line 1 \"prelude.cuh\"\n{PRELUDE}");
-        for file in self.files {
-            text.push_str(&format!("\n#line 1 \"{}\"\n{}", file.path, file.text));
-        }
-        text
-    }
-}
 
 /// One GPU. All its kernels run on one stream, so a kernel may be launched as soon as those that make its
 /// inputs were; copies run on streams of their own.
@@ -77,19 +36,9 @@ pub struct Gpu {
     pub(super) given: AtomicU64,
     /// How much of it is known to be done.
     pub(super) done: AtomicU64,
-    modules: RwLock<HashMap<*const Source, Module>>,
+    kernels: Arc<Kernels>,
     pub(super) staging: Staging,
     pub(super) completion: Completion,
-}
-
-// SAFETY: the raw pointers in `modules` are keys that are never followed; all else is Send and Sync by itself.
-unsafe impl Send for Gpu {}
-// SAFETY: as above.
-unsafe impl Sync for Gpu {}
-
-struct Module {
-    id: ModuleId,
-    functions: HashMap<String, FunctionId>,
 }
 
 impl Gpu {
@@ -111,7 +60,7 @@ impl Gpu {
             order: Mutex::new(driver.event(index)?),
             given: AtomicU64::new(0),
             done: AtomicU64::new(0),
-            modules: RwLock::default(),
+            kernels: Kernels::new(driver.clone(), index),
             staging: Staging::new(driver.clone(), index),
             completion: Completion::new(index)?,
             facts,
@@ -162,7 +111,7 @@ impl Gpu {
         }
     }
 
-    /// Queues a kernel on the compute stream.
+    /// Queues the kernel of that name for an element type on the compute stream.
     ///
     /// It is not public, since a kernel with wrong arguments writes where it likes: the caller vouches, as for an
     /// unsafe block, that the arguments are the kernel's, and that with them it stays within tensors that live now.
@@ -172,6 +121,7 @@ impl Gpu {
     pub(crate) fn launch(
         &self,
         source: &'static Source,
+        dtype: DType,
         function: &str,
         grid: Grid,
         args: &[Arg],
@@ -181,44 +131,23 @@ impl Gpu {
                 "{function} was launched with an empty grid: {grid:?}"
             )));
         }
-        let id = self.function(source, function)?;
+        let id = self.kernels.function(source, dtype, function)?;
         // SAFETY: the callers are kernels of this crate, which pass each function its own arguments and grid. Memory
         // that they free after this call is given out again only to work that is queued behind it.
-        unsafe { self.driver.launch(self.compute, id, &grid, args) }
-            .map_err(|e| e.context(format!("launching {function} of {}: ", source.name)))?;
+        unsafe { self.driver.launch(self.compute, id, &grid, args) }.map_err(|e| {
+            e.context(format!(
+                "launching {function} of {} for {dtype}: ",
+                source.name
+            ))
+        })?;
         self.queued();
         Ok(())
     }
 
-    /// The entry point, compiled and loaded when it is asked for the first time.
-    fn function(&self, source: &'static Source, name: &str) -> Result<FunctionId> {
-        let known = |modules: &HashMap<*const Source, Module>| {
-            let module = modules.get(&std::ptr::from_ref(source))?;
-            module.functions.get(name).copied()
-        };
-        if let Some(id) = known(&self.modules.read()) {
-            return Ok(id);
-        }
-        // Others that launch wait here; what they launch most likely needs this source too.
-        let mut modules = self.modules.write();
-        if let Some(id) = known(&modules) {
-            return Ok(id);
-        }
-        let module = match modules.entry(source) {
-            std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
-            std::collections::hash_map::Entry::Vacant(e) => {
-                let image = self
-                    .driver
-                    .compile(self.index, &source.text(), source.name)?;
-                e.insert(Module {
-                    id: self.driver.load(self.index, &image)?,
-                    functions: HashMap::new(),
-                })
-            }
-        };
-        let id = self.driver.function(module.id, name)?;
-        module.functions.insert(name.to_string(), id);
-        Ok(id)
+    /// Begins to compile a source for an element type, when that was not done yet: a kernel that is made says so what it
+    /// is going to launch.
+    pub(crate) fn prepare(&self, source: &'static Source, dtype: DType) {
+        self.kernels.prepare(source, dtype);
     }
 
     /// Counts what the compute stream was just given (not before, so that who reads the count knows all of it queued).
@@ -290,14 +219,16 @@ impl Drop for GpuBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::cuda::SourceFile;
     use crate::device::cuda::fake::Fake;
 
     static SOURCE: Source = Source {
         name: "two",
         files: &[SourceFile {
             path: "two.cu",
-            text: "f g",
+            text: "f_f32 g_f32",
         }],
+        types: &[DType::F32],
     };
 
     #[test]
@@ -307,15 +238,35 @@ mod tests {
         for _ in 0..3 {
             for function in ["f", "g"] {
                 let grid = Gpu::blocks(1000, 256);
-                gpu.launch(&SOURCE, function, grid, &[Arg::I64(7)]).unwrap();
+                gpu.launch(&SOURCE, DType::F32, function, grid, &[Arg::I64(7)])
+                    .unwrap();
             }
         }
         assert_eq!((fake.compiled(), fake.launched()), (1, 6));
         let e = gpu
-            .launch(&SOURCE, "h", Gpu::blocks(1, 1), &[])
+            .launch(&SOURCE, DType::F32, "h", Gpu::blocks(1, 1), &[])
             .unwrap_err();
         assert_eq!(e.code(), crate::Code::NotFound);
+        let e = gpu
+            .launch(&SOURCE, DType::F64, "f", Gpu::blocks(1, 1), &[])
+            .unwrap_err();
+        assert_eq!(e.code(), crate::Code::Internal);
         assert!(Gpu::new(fake, 1).is_err());
+    }
+
+    #[test]
+    fn what_is_prepared_is_compiled_before_the_launch_and_only_once() {
+        let fake = Arc::new(Fake::new(1, 1 << 20));
+        let gpu = Gpu::new(fake.clone(), 0).unwrap();
+        for _ in 0..3 {
+            gpu.prepare(&SOURCE, DType::F32);
+        }
+        while fake.compiled() == 0 {
+            std::thread::yield_now();
+        }
+        let grid = Gpu::blocks(1, 1);
+        gpu.launch(&SOURCE, DType::F32, "f", grid, &[]).unwrap();
+        assert_eq!((fake.compiled(), fake.launched()), (1, 1));
     }
 
     #[test]

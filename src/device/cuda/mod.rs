@@ -7,11 +7,13 @@ pub mod emulator;
 #[cfg(test)]
 pub(crate) mod fake;
 mod gpu;
+mod kernels;
 mod memory;
 #[cfg(test)]
 mod prelude_tests;
 #[cfg(feature = "cuda")]
 mod real;
+mod source;
 mod tensor;
 mod transfer;
 
@@ -19,6 +21,7 @@ pub use discover::{Gpus, discover};
 pub use driver::{
     Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, HostCall, ModuleId, StreamId,
 };
-pub(crate) use gpu::source_file;
-pub use gpu::{Gpu, GpuStats, PRELUDE, Source, SourceFile};
+pub use gpu::{Gpu, GpuStats};
+pub(crate) use source::source_file;
+pub use source::{PRELUDE, Source, SourceFile};
 pub use transfer::Downloaded;

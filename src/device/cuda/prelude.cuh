@@ -47,6 +47,9 @@ struct f16 {
     u16 bits;
     f16() = default;
     __device__ __forceinline__ f16(f32 v) {
+#ifdef __CUDA_ARCH__
+        asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(v));
+#else
         u32 b = bits_of(v);
         u32 sign = (b >> 16) & 0x8000u;
         u32 a = b & 0x7fffffffu;
@@ -69,14 +72,21 @@ struct f16 {
             h = 0;  // 2^-25 and below round to zero
         }
         bits = (u16)(sign | h);
+#endif
     }
     __device__ __forceinline__ operator f32() const {
+#ifdef __CUDA_ARCH__
+        f32 wide;
+        asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(bits));
+        return wide;
+#else
         u32 sign = (u32)(bits & 0x8000u) << 16;
         u32 e = (bits >> 10) & 31u, m = bits & 0x3ffu;
         if (e == 31u) return float_of(sign | 0x7f800000u | (m << 13));
         if (e != 0) return float_of(sign | ((e + 112u) << 23) | (m << 13));
         f32 v = (f32)m * 5.9604644775390625e-08f;  // 2^-24, exact
         return float_of(sign | bits_of(v));
+#endif
     }
 };
 
@@ -85,17 +95,48 @@ struct bf16 {
     u16 bits;
     bf16() = default;
     __device__ __forceinline__ bf16(f32 v) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+        asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(v));
+#else
         u32 b = bits_of(v);
         if ((b & 0x7fffffffu) > 0x7f800000u) {
             bits = (u16)((b >> 16) | 0x40u);  // a NaN stays one, and quiet
         } else {
             bits = (u16)((b + 0x7fffu + ((b >> 16) & 1u)) >> 16);
         }
+#endif
     }
     __device__ __forceinline__ operator f32() const { return float_of((u32)bits << 16); }
 };
+
+// A product that is rounded before anything is added to it, as on the host. Where sums of products nearly cancel, what a
+// fused multiply-add keeps would be most of the result.
+__device__ __forceinline__ f32 rounded_product(f32 x, f32 y) {
+#if defined(__CUDACC__) || defined(TENSORLOOM_EMULATOR)
+    return __fmul_rn(x, y);
+#else
+    return x * y;
+#endif
+}
+__device__ __forceinline__ f64 rounded_product(f64 x, f64 y) {
+#if defined(__CUDACC__) || defined(TENSORLOOM_EMULATOR)
+    return __dmul_rn(x, y);
+#else
+    return x * y;
+#endif
+}
+
+struct c64 { f32 re, im; };
+struct c128 { f64 re, im; };
 
 // The type in which values of T are computed.
 template <typename T> struct Wide { typedef T type; };
 template <> struct Wide<f16> { typedef f32 type; };
 template <> struct Wide<bf16> { typedef f32 type; };
+
+// A source is compiled for one element type at a time. Behind this text stand the definitions of E, the type, of W, the
+// one that it is computed in, and of what kind it is: IS_FLOAT, IS_INTEGER, IS_SIGNED, IS_BOOL, IS_COMPLEX (0 or 1).
+// The name of an entry point ends with the type's: KERNEL(add)(...) { ... } defines add_f32.
+#define NAMED_WITH(NAME, TYPE) NAME##_##TYPE
+#define NAMED(NAME, TYPE) NAMED_WITH(NAME, TYPE)
+#define KERNEL(NAME) extern "C" __global__ void NAMED(NAME, ELEMENT)

@@ -12,14 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const LANGUAGE: &str = include_str!("language.h");
 const RUNTIME: &str = include_str!("runtime.h");
 
-/// No fused multiply-add and no assumptions about what a pointer's type says: as a GPU's compiler.
+/// No assumptions about what a pointer's type says: as a GPU's compiler.
 const FLAGS: &[&str] = &[
     "-std=c++17",
     "-O2",
     "-shared",
     "-fPIC",
     "-fvisibility=hidden",
-    "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-strict-aliasing",
@@ -30,6 +29,25 @@ const FLAGS: &[&str] = &[
     "-w",
 ];
 
+/// How results are rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// As on the host: each product before it is added, elementary functions as the C library has them.
+    Host,
+    /// As a GPU may: sums of products are fused, elementary functions of floats are off by up to one unit.
+    Gpu,
+}
+
+impl Rounding {
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Rounding::Host => &["-ffp-contract=off"],
+            Rounding::Gpu if cfg!(target_arch = "x86_64") => &["-ffp-contract=fast", "-mfma"],
+            Rounding::Gpu => &["-ffp-contract=fast"],
+        }
+    }
+}
+
 /// The prefix of the names under which an object has its kernels.
 pub const ENTRY: &str = "emulator_entry_";
 
@@ -37,9 +55,10 @@ pub const ENTRY: &str = "emulator_entry_";
 ///
 /// # Errors
 /// `FailedPrecondition` without a C++ compiler, `Internal` with the compiler's messages.
-pub fn compile(source: &str, name: &str) -> Result<Vec<u8>> {
+pub fn compile(source: &str, name: &str, rounding: Rounding) -> Result<Vec<u8>> {
     let compiler = COMPILER.as_ref().map_err(Clone::clone)?;
-    let key = (source, name, &compiler.version, LANGUAGE, RUNTIME, FLAGS);
+    let texts = (source, name, LANGUAGE, RUNTIME);
+    let key = (texts, &compiler.version, FLAGS, rounding);
     let hash = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         (salt, key).hash(&mut hasher);
@@ -56,14 +75,18 @@ pub fn compile(source: &str, name: &str) -> Result<Vec<u8>> {
         true => "",
         false => "#include <ucontext.h>\n",
     };
+    let off = match rounding {
+        Rounding::Host => "",
+        Rounding::Gpu => "#define EMULATOR_OFF_BY_ONE\n",
+    };
     let whole = format!(
-        "{context}#line 1 \"language.h\"\n{LANGUAGE}\n#line 1 \"runtime.h\"\n{RUNTIME}\n#line 1 \"{name}\"\n{source}\n"
+        "{off}{context}#line 1 \"language.h\"\n{LANGUAGE}\n#line 1 \"runtime.h\"\n{RUNTIME}\n#line 1 \"{name}\"\n{source}\n"
     );
     own.write("cu", &whole)?;
     let plain = ["-E", "-std=c++17", "-w", "-x", "c++"];
     let text = compiler.run(name, plain.iter().map(Path::new).chain([&*own.path("cu")]))?;
     own.write("cpp", &rewrite(&String::from_utf8_lossy(&text.stdout)))?;
-    let flags = FLAGS.iter().map(Path::new);
+    let flags = FLAGS.iter().chain(rounding.flags()).map(Path::new);
     let files = [Path::new("-o"), &own.path("so"), &own.path("cpp")];
     compiler.run(name, flags.chain(files))?;
     let bytes = std::fs::read(own.path("so")).map_err(|e| Error::io(&own.path("so"), &e))?;

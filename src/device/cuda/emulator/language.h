@@ -44,24 +44,53 @@ int printf(const char*, ...);
 int abs(int);
 long long llabs(long long);
 }
-#define EMULATOR_F1(NAME) \
-    extern "C" float NAME##f(float); \
+#ifdef EMULATOR_OFF_BY_ONE
+// A neighbour of a result, or the result; short numbers, as results of simple arguments are, stay.
+static inline float emulator_off(float v) {
+    unsigned b;
+    __builtin_memcpy(&b, &v, 4);
+    if ((b & 0xffff) && (b & 0x7f800000) && (b & 0x7f800000) != 0x7f800000) b += (b * 2654435761u >> 16) % 3 - 1;
+    __builtin_memcpy(&v, &b, 4);
+    return v;
+}
+#define EMULATOR_FLOAT1(NAME) \
+    extern "C" float emulator_##NAME##f(float) __asm__(#NAME "f"); \
+    static inline float NAME##f(float x) { return emulator_off(emulator_##NAME##f(x)); }
+#define EMULATOR_FLOAT2(NAME) \
+    extern "C" float emulator_##NAME##f(float, float) __asm__(#NAME "f"); \
+    static inline float NAME##f(float x, float y) { return emulator_off(emulator_##NAME##f(x, y)); }
+#else
+#define EMULATOR_FLOAT1(NAME) extern "C" float NAME##f(float);
+#define EMULATOR_FLOAT2(NAME) extern "C" float NAME##f(float, float);
+#endif
+#define EMULATOR_DOUBLE1(NAME) \
     extern "C" double NAME(double); \
     static inline float NAME(float x) { return NAME##f(x); }
-#define EMULATOR_F2(NAME) \
-    extern "C" float NAME##f(float, float); \
+#define EMULATOR_DOUBLE2(NAME) \
     extern "C" double NAME(double, double); \
     static inline float NAME(float x, float y) { return NAME##f(x, y); }
+#define EMULATOR_F1(NAME) EMULATOR_FLOAT1(NAME) EMULATOR_DOUBLE1(NAME)
+#define EMULATOR_F2(NAME) EMULATOR_FLOAT2(NAME) EMULATOR_DOUBLE2(NAME)
+// Those that are exact, or correctly rounded everywhere.
+#define EMULATOR_EXACT1(NAME) extern "C" float NAME##f(float); EMULATOR_DOUBLE1(NAME)
+#define EMULATOR_EXACT2(NAME) extern "C" float NAME##f(float, float); EMULATOR_DOUBLE2(NAME)
 EMULATOR_F1(acos) EMULATOR_F1(acosh) EMULATOR_F1(asin) EMULATOR_F1(asinh) EMULATOR_F1(atan) EMULATOR_F1(atanh)
 EMULATOR_F1(cos) EMULATOR_F1(cosh) EMULATOR_F1(sin) EMULATOR_F1(sinh) EMULATOR_F1(tan) EMULATOR_F1(tanh)
 EMULATOR_F1(exp) EMULATOR_F1(exp2) EMULATOR_F1(expm1) EMULATOR_F1(log) EMULATOR_F1(log2) EMULATOR_F1(log10)
-EMULATOR_F1(log1p) EMULATOR_F1(sqrt) EMULATOR_F1(cbrt) EMULATOR_F1(fabs) EMULATOR_F1(floor) EMULATOR_F1(ceil)
-EMULATOR_F1(trunc) EMULATOR_F1(round) EMULATOR_F1(rint) EMULATOR_F1(nearbyint) EMULATOR_F1(erf) EMULATOR_F1(erfc)
-EMULATOR_F1(lgamma) EMULATOR_F1(tgamma) EMULATOR_F1(logb)
-EMULATOR_F2(atan2) EMULATOR_F2(pow) EMULATOR_F2(fmod) EMULATOR_F2(remainder) EMULATOR_F2(fmin) EMULATOR_F2(fmax)
-EMULATOR_F2(fdim) EMULATOR_F2(hypot) EMULATOR_F2(copysign) EMULATOR_F2(nextafter)
+EMULATOR_F1(log1p) EMULATOR_F1(cbrt) EMULATOR_F1(erf) EMULATOR_F1(erfc) EMULATOR_F1(lgamma) EMULATOR_F1(tgamma)
+EMULATOR_EXACT1(sqrt) EMULATOR_EXACT1(fabs) EMULATOR_EXACT1(floor) EMULATOR_EXACT1(ceil) EMULATOR_EXACT1(trunc)
+EMULATOR_EXACT1(round) EMULATOR_EXACT1(rint) EMULATOR_EXACT1(nearbyint) EMULATOR_EXACT1(logb)
+EMULATOR_F2(atan2) EMULATOR_F2(pow) EMULATOR_F2(hypot)
+EMULATOR_EXACT2(fmod) EMULATOR_EXACT2(remainder) EMULATOR_EXACT2(fmin) EMULATOR_EXACT2(fmax) EMULATOR_EXACT2(fdim)
+EMULATOR_EXACT2(copysign) EMULATOR_EXACT2(nextafter)
 #undef EMULATOR_F1
 #undef EMULATOR_F2
+#undef EMULATOR_EXACT1
+#undef EMULATOR_EXACT2
+#undef EMULATOR_FLOAT1
+#undef EMULATOR_FLOAT2
+#undef EMULATOR_DOUBLE1
+#undef EMULATOR_DOUBLE2
 extern "C" {
 float fmaf(float, float, float);
 double fma(double, double, double);
@@ -149,8 +178,18 @@ static inline float __uint_as_float(unsigned x) { return emulator_bits<float>(x)
 static inline long long __double_as_longlong(double x) { return emulator_bits<long long>(x); }
 static inline double __longlong_as_double(long long x) { return emulator_bits<double>(x); }
 
+// Rounded results, which no compiler fuses with what follows.
+#if defined(__x86_64__)
+#define EMULATOR_KEEP "+x"
+#else
+#define EMULATOR_KEEP "+w"
+#endif
 #define EMULATOR_ROUNDED(NAME, T, OP) \
-    static inline T NAME(T a, T b) { return a OP b; }
+    static inline T NAME(T a, T b) { \
+        T r = a OP b; \
+        __asm__("" : EMULATOR_KEEP(r)); \
+        return r; \
+    }
 EMULATOR_ROUNDED(__fadd_rn, float, +)
 EMULATOR_ROUNDED(__fsub_rn, float, -)
 EMULATOR_ROUNDED(__fmul_rn, float, *)

@@ -15,6 +15,7 @@ use super::driver::{
     Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, HostCall, ModuleId, StreamId,
 };
 use crate::error::{Error, Result};
+pub use compile::Rounding;
 use memory::Arena;
 use module::{Function, Module, Stacks};
 use parking_lot::{Mutex, RwLock};
@@ -35,6 +36,8 @@ pub struct EmulatorOptions {
     pub look_for_races: bool,
     /// Streams wait at random before they do something, so that a forgotten wait for an event shows.
     pub delays: Option<u64>,
+    /// How results are rounded.
+    pub rounding: Rounding,
 }
 
 impl Default for EmulatorOptions {
@@ -44,6 +47,7 @@ impl Default for EmulatorOptions {
             memory: 1 << 30,
             look_for_races: true,
             delays: None,
+            rounding: Rounding::Host,
         }
     }
 }
@@ -369,7 +373,7 @@ impl Driver for Emulator {
 
     fn compile(&self, device: usize, source: &str, name: &str) -> Result<Vec<u8>> {
         self.device(device)?;
-        compile::compile(source, name)
+        compile::compile(source, name, self.options.rounding)
     }
     fn load(&self, device: usize, image: &[u8]) -> Result<ModuleId> {
         self.device(device)?;

@@ -18,6 +18,7 @@ const PLAIN: EmulatorOptions = EmulatorOptions {
     memory: 64 << 20,
     look_for_races: true,
     delays: None,
+    rounding: Rounding::Host,
 };
 
 fn bench(options: &EmulatorOptions, source: &str) -> Bench {
@@ -448,12 +449,13 @@ static BY_ONE: Source = Source {
     files: &[SourceFile {
         path: "by_one.cu",
         text: r#"
-            extern "C" __global__ void writes(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n + 1) y[i] = 1; }
-            extern "C" __global__ void reads(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = fmaxf(x[i], x[i + 1]); }
-            extern "C" __global__ void adds(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = x[i] > 0 || y[i] > 0; }
-            extern "C" __global__ void leaves(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n - 1) y[i] = x[i]; }
+            KERNEL(writes)(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n + 1) y[i] = 1; }
+            KERNEL(reads)(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = fmaxf(x[i], x[i + 1]); }
+            KERNEL(adds)(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = x[i] > 0 || y[i] > 0; }
+            KERNEL(leaves)(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n - 1) y[i] = x[i]; }
         "#,
     }],
+    types: &[DType::F32],
 };
 
 #[test]
@@ -471,7 +473,7 @@ fn tensors_end_where_their_last_element_does() {
         let y = Tensor::alloc_on(&gpu, DType::F32, shape(n))?;
         assert_eq!(gpu.stats().in_use + gpu.stats().waiting, 2 * 512);
         let args = [y.device_ptr()?, x.device_ptr()?, Arg::I64(n as i64)];
-        gpu.launch(&BY_ONE, name, Gpu::blocks(n, 64), &args)?;
+        gpu.launch(&BY_ONE, DType::F32, name, Gpu::blocks(n, 64), &args)?;
         gpu.download_now(&y)
     };
     let said = |name: &str, words: &str| says(run(name).map(|_| ()), &[name, words]);

@@ -2,6 +2,7 @@
 //! `TENSORLOOM_NVRTC=$(tests/cuda/setup.sh) cargo test nvrtc`.
 
 use super::nvrtc::Nvrtc;
+use crate::DType;
 use crate::device::cuda::{PRELUDE, Source, SourceFile};
 use crate::ops::{array, math, nn, state};
 use std::collections::BTreeSet;
@@ -10,25 +11,23 @@ use std::sync::Mutex;
 
 /// All sources of the crate, and one for the prelude by itself.
 fn all_sources() -> Vec<&'static Source> {
-    let single = [
+    vec![
         &PRELUDE_ALONE,
         &array::cuda::MOVEMENT,
         &math::cuda::BROADCAST,
         &math::cuda::CAST,
         &math::cuda::ELEMENTWISE,
+        &math::cuda::SELECT,
         &math::cuda::reduction::REDUCTION,
         &nn::cuda::SLICES,
         &nn::cuda::bias::SOURCE,
+        &nn::cuda::conv2d::SOURCE,
         &nn::cuda::lrn::SOURCE,
+        &nn::cuda::mat_mul::SOURCE,
         &nn::cuda::pool::SOURCE,
         &nn::cuda::softmax::SOURCE,
         &state::apply::gradient_descent::SOURCE,
-    ];
-    let by_type = [&nn::cuda::conv2d::SOURCES, &nn::cuda::mat_mul::SOURCES];
-    single
-        .into_iter()
-        .chain(by_type.into_iter().flatten())
-        .collect()
+    ]
 }
 
 static PRELUDE_ALONE: Source = Source {
@@ -37,6 +36,7 @@ static PRELUDE_ALONE: Source = Source {
         path: "all_of_it.cu",
         text: ALL_OF_IT,
     }],
+    types: &[DType::F32],
 };
 
 /// The compiler; nothing when there is none and nobody said that there is one.
@@ -94,23 +94,24 @@ fn every_file_of_kernels_belongs_to_a_source() {
 #[test]
 fn nvrtc_compiles_every_source_to_ptx_for_several_generations() {
     let Some(nvrtc) = compiler() else { return };
+    let targets = [
+        ("compute_70", "sm_70"),
+        ("compute_80", "sm_80"),
+        ("compute_90", "sm_90"),
+    ];
     let mut jobs = Vec::new();
     for source in all_sources() {
-        for (target, sm) in [
-            ("compute_70", "sm_70"),
-            ("compute_80", "sm_80"),
-            ("compute_90", "sm_90"),
-        ] {
-            jobs.push((source, target, sm));
+        for dtype in source.types {
+            jobs.extend(targets.map(|(target, sm)| (source, *dtype, target, sm)));
         }
     }
     let (count, jobs, wrong) = (jobs.len(), Mutex::new(jobs), Mutex::new(Vec::new()));
     let work = || {
         loop {
-            let Some((source, target, sm)) = jobs.lock().unwrap().pop() else {
+            let Some((source, dtype, target, sm)) = jobs.lock().unwrap().pop() else {
                 return;
             };
-            match nvrtc.compile(&source.text(), source.name, target) {
+            match nvrtc.compile(&source.text(dtype).unwrap(), source.name, target) {
                 Ok(ptx) => {
                     let ptx = String::from_utf8_lossy(&ptx);
                     let right = ptx.contains(&format!(".target {sm}")) && ptx.contains(".entry");

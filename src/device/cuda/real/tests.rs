@@ -102,8 +102,9 @@ fn gpu_tensors_travel_and_memory_is_used_again() {
         name: "twice",
         files: &[crate::device::cuda::SourceFile {
             path: "twice.cu",
-            text: "extern \"C\" __global__ void twice(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = 2 * x[i]; }",
+            text: "extern \"C\" __global__ void twice_f32(f32* y, const f32* x, index_t n) { GRID_STRIDE(i, n) y[i] = 2 * x[i]; }",
         }],
+        types: &[DType::F32],
     };
     // Several pieces of a copy, and more rounds than waiting would leave memory for.
     let n = 9_000_001usize;
@@ -116,7 +117,7 @@ fn gpu_tensors_travel_and_memory_is_used_again() {
             x.device_ptr().unwrap(),
             Arg::I64(n as i64),
         ];
-        gpu.launch(&SOURCE, "twice", Gpu::blocks(n, 256), &args)
+        gpu.launch(&SOURCE, DType::F32, "twice", Gpu::blocks(n, 256), &args)
             .unwrap();
         drop(x);
         let back = gpu.download_now(&y).unwrap();

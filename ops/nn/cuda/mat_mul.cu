@@ -1,4 +1,3 @@
-// To stand behind tile.cuh.
 // Matrix products, also many at once; either operand transposed.
 
 // Where the operands of each product begin: the batch's dimensions, and the steps of both operands.
@@ -8,7 +7,7 @@ struct Batch {
 };
 
 template <int BM, int BK, bool AT, bool BT>
-__device__ void mat_mul(const T* a, const T* b, T* out, S* work, const Sizes& s, const Batch& batch) {
+__device__ void mat_mul(const E* a, const E* b, E* out, W* work, const Sizes& s, const Batch& batch) {
     Place p = place_of<BM>(s);
     index_t rest = p.batch;
     for (int d = (int)batch.rank - 1; d >= 0; d--) {
@@ -29,7 +28,7 @@ __device__ void mat_mul(const T* a, const T* b, T* out, S* work, const Sizes& s,
 }
 #define MAT_MUL(NAME, BM, BK, AT, BT) \
     extern "C" __global__ void __launch_bounds__(256) \
-        NAME(const T* a, const T* b, T* out, S* work, Sizes s, Batch batch) { \
+        NAMED(NAME, ELEMENT)(const E* a, const E* b, E* out, W* work, Sizes s, Batch batch) { \
         mat_mul<BM, BK, AT, BT>(a, b, out, work, s, batch); \
     }
 #define MAT_MULS(SIZE, BM, BK) \

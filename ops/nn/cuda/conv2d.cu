@@ -1,4 +1,3 @@
-// To stand behind tile.cuh.
 // Convolutions as products: rows are pixels, columns channels, terms what the filter covers. Images are NHWC here. The
 // forward pass and the input's gradient are one kernel that differs in how the filter lies in memory.
 
@@ -63,13 +62,13 @@ struct Odometer {
 // What the taps see of an image around one pixel: terms are (tap row, tap column, channel).
 template <int BK> struct Around {
     static const bool ALONG = true;
-    const T* image;
+    const E* image;
     index_t left, channels;
     int row, col;
     Axis rows, cols;
     Odometer at;
     bool inside, whole;
-    __device__ Around(const T* data, const Conv& c, index_t group, index_t count, index_t i, index_t k, index_t end)
+    __device__ Around(const E* data, const Conv& c, index_t group, index_t count, index_t i, index_t k, index_t end)
         : left(end - k), channels(c.channels), rows(c.rows), cols(c.cols), at(k, BK, c.cols.taps, (int)c.depth) {
         inside = i < count;
         whole = quads_fit(data, c.channels) && c.depth % 4 == 0;
@@ -79,23 +78,23 @@ template <int BK> struct Around {
         image = data + pixel.a * c.rows.size * c.cols.size * c.channels + group * c.depth;
     }
     // The element at the odometer; null outside of the image.
-    __device__ const T* element(const Odometer& o) const {
+    __device__ const E* element(const Odometer& o) const {
         int y = row + (int)o.a * rows.apart, x = col + o.b * cols.apart;
         bool seen = (unsigned)y < (unsigned)rows.size && (unsigned)x < (unsigned)cols.size;
         return seen ? image + ((index_t)y * cols.size + x) * channels + o.c : nullptr;
     }
-    __device__ void next(S* to) {
+    __device__ void next(W* to) {
         zero_quad(to);
         if (inside && left > 0) {
             if (whole) {
-                const T* from = element(at);
+                const E* from = element(at);
                 if (from) load_quad(from, to);
             } else {
                 Odometer o = at;
                 for (int j = 0; j < 4; j++) {
                     if (j < left) {
-                        const T* from = element(o);
-                        if (from) to[j] = (S)*from;
+                        const E* from = element(o);
+                        if (from) to[j] = (W)*from;
                     }
                     o.increment();
                 }
@@ -109,17 +108,17 @@ template <int BK> struct Around {
 // A filter whose terms are neighbours in memory: that of the input's gradient.
 template <int BK> struct Taps {
     static const bool ALONG = true;
-    const T* data;
+    const E* data;
     index_t left, tap_row, tap_col;
     Odometer at;
     bool inside, whole;
-    __device__ Taps(const T* filter, const Conv& c, index_t group, index_t count, index_t i, index_t k, index_t end)
+    __device__ Taps(const E* filter, const Conv& c, index_t group, index_t count, index_t i, index_t k, index_t end)
         : left(end - k), tap_row(c.tap_row), tap_col(c.tap_col), at(k, BK, c.cols.taps, (int)c.depth) {
         inside = i < count;
         data = filter + c.first_tap + group * c.filter_group + (inside ? i : 0) * c.filter_result;
         whole = quads_fit(filter, c.filter_result) && c.depth % 4 == 0 && c.filter_group % 4 == 0;
     }
-    __device__ void next(S* to) {
+    __device__ void next(W* to) {
         zero_quad(to);
         if (inside && left > 0) {
             if (whole) {
@@ -127,7 +126,7 @@ template <int BK> struct Taps {
             } else {
                 Odometer o = at;
                 for (int j = 0; j < 4; j++) {
-                    if (j < left) to[j] = (S)data[o.a * tap_row + o.b * tap_col + o.c];
+                    if (j < left) to[j] = (W)data[o.a * tap_row + o.b * tap_col + o.c];
                     o.increment();
                 }
             }
@@ -139,8 +138,8 @@ template <int BK> struct Taps {
 
 // Results at the pixels of a grid within an image.
 struct Pixels {
-    T* out;
-    S* work;
+    E* out;
+    W* work;
     const Conv* conv;
     bool dense; // whether the grid is the image
     __device__ index_t row(index_t i) const {
@@ -153,7 +152,7 @@ struct Pixels {
 };
 
 template <int BM, int BK, bool FORWARD>
-__device__ void convolve(const T* image, const T* filter, T* out, S* work, const Sizes& s, const Conv& c, index_t total) {
+__device__ void convolve(const E* image, const E* filter, E* out, W* work, const Sizes& s, const Conv& c, index_t total) {
     Place p = place_of<BM>(s);
     index_t group = p.batch, first = group * c.out_depth;
     bool dense = c.step_row == 1 && c.step_col == 1;
@@ -161,7 +160,7 @@ __device__ void convolve(const T* image, const T* filter, T* out, S* work, const
     Around<BK> a(image, c, group, s.m, p.i + quad_i<BM, BK, true>(), p.k + quad_k<BM, BK, true>(), p.end);
     index_t j = p.j + quad_i<BM, BK, !FORWARD>(), k = p.k + quad_k<BM, BK, !FORWARD>();
     if (FORWARD) {
-        const T* from = filter + c.first_tap + group * c.filter_group;
+        const E* from = filter + c.first_tap + group * c.filter_group;
         product<BM, BK>(p, s, a, Columns<BK>(from, c.filter_term, s.n, j, k, p.end), to);
     } else {
         product<BM, BK>(p, s, a, Taps<BK>(filter, c, group, s.n, j, k, p.end), to);
@@ -169,7 +168,7 @@ __device__ void convolve(const T* image, const T* filter, T* out, S* work, const
 }
 #define CONVOLVE(NAME, BM, BK, FORWARD) \
     extern "C" __global__ void __launch_bounds__(256) \
-        NAME(const T* image, const T* filter, T* out, S* work, Sizes s, Conv c, index_t total) { \
+        NAMED(NAME, ELEMENT)(const E* image, const E* filter, E* out, W* work, Sizes s, Conv c, index_t total) { \
         convolve<BM, BK, FORWARD>(image, filter, out, work, s, c, total); \
     }
 CONVOLVE(conv2d_64, 64, 16, true)
@@ -180,13 +179,13 @@ CONVOLVE(conv2d_input_128, 128, 8, false)
 // What each element of a filter sees of all pixels: results are (tap row, tap column, channel), terms are pixels.
 template <int BK> struct Seen {
     static const bool ALONG = false;
-    const T* data;
+    const E* data;
     index_t left, channels;
     Axis rows, cols;
     Odometer pixel;
     int row[4], col[4], channel[4], count;
     bool whole;
-    __device__ Seen(const T* image, const Conv& c, index_t group, index_t n, index_t i, index_t k, index_t end)
+    __device__ Seen(const E* image, const Conv& c, index_t group, index_t n, index_t i, index_t k, index_t end)
         : left(end - k), channels(c.channels), rows(c.rows), cols(c.cols), pixel(k, BK, c.rows.grid, c.cols.grid) {
         data = image + group * c.depth;
         count = i >= n ? 0 : n - i < 4 ? (int)(n - i) : 4;
@@ -199,21 +198,21 @@ template <int BK> struct Seen {
             at.increment();
         }
     }
-    __device__ const T* element(int j) const {
+    __device__ const E* element(int j) const {
         int y = row[j] + pixel.b * rows.step, x = col[j] + pixel.c * cols.step;
         bool seen = (unsigned)y < (unsigned)rows.size && (unsigned)x < (unsigned)cols.size;
         return seen ? data + ((pixel.a * rows.size + y) * cols.size + x) * channels + channel[j] : nullptr;
     }
-    __device__ void next(S* to) {
+    __device__ void next(W* to) {
         zero_quad(to);
         if (left > 0) {
             if (whole) {
-                const T* from = element(0);
+                const E* from = element(0);
                 if (from) load_quad(from, to);
             } else {
                 for (int j = 0; j < 4; j++) {
-                    const T* from = j < count ? element(j) : nullptr;
-                    if (from) to[j] = (S)*from;
+                    const E* from = j < count ? element(j) : nullptr;
+                    if (from) to[j] = (W)*from;
                 }
             }
         }
@@ -224,7 +223,7 @@ template <int BK> struct Seen {
 
 template <int BM, int BK>
 __device__ void filter_gradient(
-    const T* image, const T* gradient, T* out, S* work, const Sizes& s, const Conv& c, index_t total) {
+    const E* image, const E* gradient, E* out, W* work, const Sizes& s, const Conv& c, index_t total) {
     Place p = place_of<BM>(s);
     index_t group = p.batch, first = group * c.out_depth;
     Plain to = {out + first, work + p.split * total + first, c.out_channels};
@@ -235,15 +234,15 @@ __device__ void filter_gradient(
 }
 #define FILTER_GRADIENT(NAME, BM, BK) \
     extern "C" __global__ void __launch_bounds__(256) \
-        NAME(const T* image, const T* gradient, T* out, S* work, Sizes s, Conv c, index_t total) { \
+        NAMED(NAME, ELEMENT)(const E* image, const E* gradient, E* out, W* work, Sizes s, Conv c, index_t total) { \
         filter_gradient<BM, BK>(image, gradient, out, work, s, c, total); \
     }
 FILTER_GRADIENT(conv2d_filter_64, 64, 16)
 FILTER_GRADIENT(conv2d_filter_128, 128, 8)
 
 // Transposes each of `batch` matrices rows x cols: 32 x 32 elements by a block of 32 x 8 threads.
-extern "C" __global__ void transpose(const T* from, T* to, index_t batch, index_t rows, index_t cols) {
-    __shared__ T tile[32][33];
+KERNEL(transpose)(const E* from, E* to, index_t batch, index_t rows, index_t cols) {
+    __shared__ E tile[32][33];
     index_t across = (cols + 31) / 32, down = (rows + 31) / 32, b = blockIdx.x;
     index_t c0 = b % across * 32, r0 = b / across % down * 32, n = b / across / down;
     from += n * rows * cols;
