@@ -1,7 +1,24 @@
 // Softmax of rows and the losses that go with it. A block of `lanes` x `rows` threads (lanes a power of two) takes that
 // many rows; each row's maximum and sums are made by its lanes and put together in pairs.
 
-__device__ inline float exponential(float x) { return expf(x); }
+// e to the x in the steps of the CPU's kernel (src/device/cpu/elementary.rs), each rounded by itself. A loss is the
+// difference of nearly equal numbers where a row is certain: what is an ulp of an exponential would be a part of it.
+__device__ inline float exponential(float x) {
+    const float rounder = 12582912.0f, steps[6] = {1.9875691e-4f, 1.3981999e-3f, 8.333452e-3f, 4.1665796e-2f,
+                                                   1.6666665e-1f, 5.000000e-1f};
+    x = x < -104.0f ? -104.0f : x;
+    x = x > 89.0f ? 89.0f : x;
+    const float shifted = rounded_product(x, 1.44269504088896341f) + rounder;
+    const int n = (int)(bits_of(shifted) - bits_of(rounder));
+    const float whole = shifted - rounder;
+    const float r = x - rounded_product(whole, 0.6933594f) + rounded_product(whole, 2.1219444e-4f);
+    float p = 0.0f;
+    for (int i = 0; i < 6; i++) p = rounded_product(p, r) + steps[i];
+    const float y = rounded_product(p, rounded_product(r, r)) + r + 1.0f;
+    // Two steps, since 2^n alone may be out of range.
+    const int half = n >> 1, rest = n - half;
+    return y * float_of((u32)(half + 127) << 23) * float_of((u32)(rest + 127) << 23);
+}
 __device__ inline double exponential(double x) { return exp(x); }
 // Of sums, one for each row: precise, since a loss may be what little remains of it.
 __device__ inline float logarithm(float x) { return (float)log((double)x); }
