@@ -75,7 +75,8 @@ pub(super) fn copy_box(gpu: &Gpu, copy: &BoxCopy, from: &Tensor, to: &Tensor) ->
         Arg::I64(n as i64),
         layout,
     ];
-    run(gpu, (&MOVEMENT, of_size(to.dtype())?), "move", n, args)
+    // SAFETY: the arguments are the kernel's; the box lies within both tensors, as the caller checked.
+    unsafe { run(gpu, (&MOVEMENT, of_size(to.dtype())?), "move", n, args) }
 }
 
 /// Whether an outer step goes over a whole inner dimension.
@@ -106,7 +107,8 @@ pub(crate) fn fill(gpu: &Gpu, out: &Tensor, value: &Tensor) -> Result<()> {
     let count = Arg::I64(n as i64);
     if value.is_on_gpu() {
         let args = [value.device_ptr()?, out.device_ptr()?, count];
-        return run(gpu, source, "repeat", n, args);
+        // SAFETY: the arguments are the kernel's; one element is read, `n` are written.
+        return unsafe { run(gpu, source, "repeat", n, args) };
     }
     let mut bytes = [0u8; 16];
     bytes
@@ -116,7 +118,8 @@ pub(crate) fn fill(gpu: &Gpu, out: &Tensor, value: &Tensor) -> Result<()> {
     let bits = u128::from_ne_bytes(bytes);
     let [low, high] = [bits as u64, (bits >> 64) as u64].map(Arg::U64);
     let args = [out.device_ptr()?, low, high, count];
-    run(gpu, source, "fill", n, args)
+    // SAFETY: the arguments are the kernel's; `n` elements are written.
+    unsafe { run(gpu, source, "fill", n, args) }
 }
 
 /// Sizes of a gather.
@@ -155,5 +158,6 @@ pub(super) fn gather(
         picked,
         count,
     ];
-    run(gpu, source, &name, n, args)
+    // SAFETY: the arguments are the kernel's; the result has `n` elements, and rows that do not exist are not read.
+    unsafe { run(gpu, source, &name, n, args) }
 }

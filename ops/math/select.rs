@@ -1,7 +1,7 @@
 //! Select: elements (or rows) of one tensor where a condition holds, of another where not.
 
 use super::selection::{Plan, select};
-use crate::dtype::DType;
+use crate::dtype::{DType, sets::PODS};
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -31,25 +31,6 @@ pub(crate) const SELECTABLE: &[DType] = &[
     DType::U64,
 ];
 
-/// Those of plain data.
-pub(crate) const PLAIN: &[DType] = &[
-    DType::F32,
-    DType::F64,
-    DType::I32,
-    DType::U8,
-    DType::I16,
-    DType::I8,
-    DType::C64,
-    DType::I64,
-    DType::Bool,
-    DType::BF16,
-    DType::U16,
-    DType::C128,
-    DType::F16,
-    DType::U32,
-    DType::U64,
-];
-
 pub(crate) static SELECT: OpEntry = OpEntry {
     def: OpDef {
         signature: "Select(condition:bool, t:T, e:T) -> (output:T)",
@@ -60,7 +41,7 @@ pub(crate) static SELECT: OpEntry = OpEntry {
     grad: Grad::Fn(grad),
     kernels: &[
         KernelDef::cpu(&[("T", SELECTABLE)], |_| Ok(AnyKernel::new(compute))),
-        KernelDef::gpu(&[("T", PLAIN)], |_| Ok(AnyKernel::cheap(compute))),
+        KernelDef::gpu(&[("T", PODS)], |_| Ok(AnyKernel::cheap(compute))),
     ],
 };
 

@@ -1,8 +1,9 @@
 //! SelectV2: elements of one tensor where a condition holds, of another where not, with broadcasting.
 
 use super::gradient::reduce_to_inputs;
-use super::select::{PLAIN, SELECTABLE};
+use super::select::SELECTABLE;
 use super::selection::{Plan, select};
+use crate::dtype::sets::PODS;
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -21,7 +22,7 @@ pub(crate) static SELECT_V2: OpEntry = OpEntry {
     grad: Grad::Fn(grad),
     kernels: &[
         KernelDef::cpu(&[("T", SELECTABLE)], |_| Ok(AnyKernel::new(compute))),
-        KernelDef::gpu(&[("T", PLAIN)], |_| Ok(AnyKernel::cheap(compute))),
+        KernelDef::gpu(&[("T", PODS)], |_| Ok(AnyKernel::cheap(compute))),
     ],
 };
 

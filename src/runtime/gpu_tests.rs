@@ -170,6 +170,9 @@ fn gpu_kernels_compute_what_the_cpu_kernels_do() {
 /// What a GPU rounds otherwise stays within the same bounds.
 #[test]
 fn rounding_as_gpus_do_changes_little() {
+    if !discover().gpus.is_empty() {
+        return; // The test above had one that does.
+    }
     let gpu = emulated(EmulatorOptions {
         look_for_races: false,
         rounding: Rounding::Gpu,

@@ -6,9 +6,9 @@ mod tests;
 
 use super::cuda;
 use super::elementwise::{BLOCK, blocks};
-use super::select::PLAIN;
 use crate::device::cpu::Disjoint;
 use crate::dtype::DType;
+use crate::dtype::sets::PODS;
 use crate::error::{Error, Result};
 use crate::grad::{Grad, GradCtx, InputGradients, dense};
 use crate::graph::{Operand, Output, Scope};
@@ -27,7 +27,7 @@ pub(crate) static CAST: OpEntry = OpEntry {
     grad: Grad::Fn(grad),
     kernels: &[
         KernelDef::cpu(&[], new),
-        KernelDef::gpu(&[("SrcT", PLAIN), ("DstT", PLAIN)], new),
+        KernelDef::gpu(&[("SrcT", PODS), ("DstT", PODS)], new),
     ],
 };
 

@@ -5,13 +5,13 @@ pub(crate) mod reduction;
 use super::selection::Plan;
 use crate::device::cuda::{Arg, Gpu, Source, source_file};
 use crate::dtype::DType;
+pub(crate) use crate::dtype::sets::FLOATS;
+use crate::dtype::sets::PODS;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelDef, KernelInit, NewKernel, OpContext};
 use crate::shape::{Broadcast, Shape};
 use crate::tensor::Tensor;
 
-/// half, bfloat16, float, double.
-pub(crate) const FLOATS: &[DType] = &[DType::F16, DType::BF16, DType::F32, DType::F64];
 /// Floats and the signed integers that GPUs compute on: int32 stays on the host, since it counts and indexes.
 pub(crate) const SIGNED: &[DType] = &[
     DType::F16,
@@ -37,23 +37,8 @@ pub(crate) const REALS: &[DType] = &[
     DType::U64,
 ];
 
-/// [`REALS`] and bool.
-const REALS_AND_BOOL: &[DType] = &[
-    DType::F16,
-    DType::BF16,
-    DType::F32,
-    DType::F64,
-    DType::I8,
-    DType::I16,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::Bool,
-];
-/// All plain types.
-pub(crate) const PLAIN: &[DType] = &[
+/// All that kernels compute on but complex numbers.
+pub(crate) const NOT_COMPLEX: &[DType] = &[
     DType::F16,
     DType::BF16,
     DType::F32,
@@ -67,8 +52,6 @@ pub(crate) const PLAIN: &[DType] = &[
     DType::U32,
     DType::U64,
     DType::Bool,
-    DType::C64,
-    DType::C128,
 ];
 
 /// What a registration asks of the attribute `T`.
@@ -85,7 +68,7 @@ pub(crate) static ELEMENTWISE: Source = Source {
         source_file!("ops/math/scalar.cuh"),
         source_file!("ops/math/elementwise.cu"),
     ],
-    types: REALS_AND_BOOL,
+    types: NOT_COMPLEX,
 };
 pub(crate) static BROADCAST: Source = Source {
     name: "math/broadcast",
@@ -94,7 +77,7 @@ pub(crate) static BROADCAST: Source = Source {
         source_file!("ops/math/broadcast.cuh"),
         source_file!("ops/math/broadcast.cu"),
     ],
-    types: REALS_AND_BOOL,
+    types: NOT_COMPLEX,
 };
 pub(crate) static SELECT: Source = Source {
     name: "math/select",
@@ -107,7 +90,7 @@ pub(crate) static SELECT: Source = Source {
 pub(crate) static CAST: Source = Source {
     name: "math/cast",
     files: &[source_file!("ops/math/cast.cu")],
-    types: PLAIN,
+    types: PODS,
 };
 
 /// Source for each size of an element: what only moves elements takes those of one size alike.
@@ -184,13 +167,16 @@ pub(crate) fn unary(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let candidates: &[usize] = if from == to { &[0] } else { &[] };
         let (y, _) = ctx.forward_or_alloc(candidates, to, &shape)?;
         let n = shape.elements();
-        run(
-            ctx.gpu()?,
-            (&ELEMENTWISE, from),
-            &name,
-            n,
-            [x, y.device_ptr()?, Arg::I64(n as i64)],
-        )?;
+        // SAFETY: the arguments are the kernel's, and every tensor among them has `n` elements.
+        unsafe {
+            run(
+                ctx.gpu()?,
+                (&ELEMENTWISE, from),
+                &name,
+                n,
+                [x, y.device_ptr()?, Arg::I64(n as i64)],
+            )
+        }?;
         ctx.set(0, y)
     }))
 }
@@ -213,13 +199,17 @@ pub(crate) fn leaky_relu(init: &KernelInit<'_>) -> Result<AnyKernel> {
             Arg::I64(n as i64),
             Arg::F32(alpha),
         ];
-        run(ctx.gpu()?, (&ELEMENTWISE, dtype), "leaky_relu", n, args)?;
+        // SAFETY: the arguments are the kernel's, and every tensor among them has `n` elements.
+        unsafe { run(ctx.gpu()?, (&ELEMENTWISE, dtype), "leaky_relu", n, args) }?;
         ctx.set(0, y)
     }))
 }
 
 /// Starts a kernel that walks over `n` elements, if there are any.
-pub(crate) fn run<const N: usize>(
+///
+/// # Safety
+/// As of [`Gpu::launch`].
+pub(crate) unsafe fn run<const N: usize>(
     gpu: &Gpu,
     (source, dtype): (&'static Source, DType),
     function: &str,
@@ -228,7 +218,8 @@ pub(crate) fn run<const N: usize>(
 ) -> Result<()> {
     match n {
         0 => Ok(()),
-        _ => gpu.launch(source, dtype, function, Gpu::blocks(n, 256), &args),
+        // SAFETY: the caller vouches for the arguments.
+        _ => unsafe { gpu.launch(source, dtype, function, Gpu::blocks(n, 256), &args) },
     }
 }
 
@@ -326,7 +317,8 @@ fn binary_of(
         let (z, _) = ctx.forward_or_alloc(candidates, to, &shape)?;
         let n = shape.elements();
         let args = [x, y, z.device_ptr()?, Arg::I64(n as i64), plan];
-        run(ctx.gpu()?, (&BROADCAST, from), &name, n, args)?;
+        // SAFETY: the arguments are the kernel's; the plan leads to elements of both operands, and the result has `n`.
+        unsafe { run(ctx.gpu()?, (&BROADCAST, from), &name, n, args) }?;
         ctx.set(0, z)
     }))
 }
@@ -353,7 +345,8 @@ pub(crate) fn update(
         Arg::I64(n as i64),
         plan,
     ];
-    run(gpu, (&BROADCAST, target.dtype()), function, n, args)?;
+    // SAFETY: as above; the update has the target's shape, or is repeated to it.
+    unsafe { run(gpu, (&BROADCAST, target.dtype()), function, n, args) }?;
     *target = fresh;
     Ok(())
 }
@@ -369,7 +362,8 @@ pub(super) fn select(ctx: &mut OpContext<'_>, plan: &Plan) -> Result<()> {
     let out = ctx.alloc(dtype, &plan.shape)?;
     let source = (&SELECT, of_size(dtype)?);
     let args = [c, t, e, out.device_ptr()?, Arg::I64(n as i64), dims];
-    run(ctx.gpu()?, source, "select", n, args)?;
+    // SAFETY: the arguments are the kernel's; the plan leads to elements of the operands, and the result has `n`.
+    unsafe { run(ctx.gpu()?, source, "select", n, args) }?;
     ctx.set(0, out)
 }
 
@@ -399,7 +393,8 @@ pub(super) fn clip(
             y.device_ptr()?,
             Arg::I64(n as i64),
         ];
-        run(ctx.gpu()?, (&BROADCAST, dtype), &name, n, args)?;
+        // SAFETY: the arguments are the kernel's; input and result have `n` elements, a limit as many or, with step 0, one.
+        unsafe { run(ctx.gpu()?, (&BROADCAST, dtype), &name, n, args) }?;
         ctx.set(0, y)
     }))
 }
@@ -429,7 +424,8 @@ pub(super) fn add_n(init: &KernelInit<'_>, first: fn(usize) -> usize) -> Result<
             let add_to = i64::from(group.as_ptr() != addresses.as_ptr());
             let terms = words(padded(group, 9).chain([group.len() as i64, add_to]));
             let args = [terms, out.device_ptr()?, Arg::I64(n as i64)];
-            run(ctx.gpu()?, (&BROADCAST, dtype), "add_n", n, args)?;
+            // SAFETY: the arguments are the kernel's; at most 9 addresses of tensors that have `n` elements, as the result has.
+            unsafe { run(ctx.gpu()?, (&BROADCAST, dtype), "add_n", n, args) }?;
             if done >= count {
                 return ctx.set(0, out);
             }
@@ -457,7 +453,8 @@ pub(super) fn cast(init: &KernelInit<'_>, from: DType, to: DType, cut: u32) -> A
         let types = [Arg::I32(to as i32), Arg::I32(cut as i32)];
         let [to, cut] = types;
         let args = [x, y.device_ptr()?, to, cut, Arg::I64(n as i64)];
-        run(ctx.gpu()?, (&CAST, from), "cast", n, args)?;
+        // SAFETY: the arguments are the kernel's, and every tensor among them has `n` elements.
+        unsafe { run(ctx.gpu()?, (&CAST, from), "cast", n, args) }?;
         ctx.set(0, y)
     })
 }

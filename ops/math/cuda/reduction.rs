@@ -1,7 +1,7 @@
 //! Launches of the CUDA reductions: which threads add up what depends on the shape alone, so that results are the
 //! same in every run and on every GPU.
 
-use super::{data_type, function, padded, prepare, run, words};
+use super::{NOT_COMPLEX, data_type, function, padded, prepare, run, words};
 use crate::device::cuda::{Arg, Grid, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -16,21 +16,7 @@ pub(crate) static REDUCTION: Source = Source {
         source_file!("ops/math/scalar.cuh"),
         source_file!("ops/math/reduction.cu"),
     ],
-    types: &[
-        DType::F16,
-        DType::BF16,
-        DType::F32,
-        DType::F64,
-        DType::I8,
-        DType::I16,
-        DType::I32,
-        DType::I64,
-        DType::U8,
-        DType::U16,
-        DType::U32,
-        DType::U64,
-        DType::Bool,
-    ],
+    types: NOT_COMPLEX,
 };
 
 /// Threads of a block.
@@ -154,13 +140,16 @@ fn reduce(ctx: &OpContext<'_>, name: &str, g: &Geometry, shape: Shape) -> Result
             threads: [THREADS as u32, 1, 1],
             shared: 0,
         };
-        gpu.launch(
-            &REDUCTION,
-            x.dtype(),
-            &name,
-            grid,
-            &[from.device_ptr()?, to.device_ptr()?, layout],
-        )?;
+        // SAFETY: the arguments are the kernel's; the layout leads to elements of `from`, and `to` has one for each part.
+        unsafe {
+            gpu.launch(
+                &REDUCTION,
+                x.dtype(),
+                &name,
+                grid,
+                &[from.device_ptr()?, to.device_ptr()?, layout],
+            )
+        }?;
         if last {
             return Ok(out);
         }
@@ -200,7 +189,8 @@ pub(crate) fn places(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let y = ctx.alloc(out, &shape)?;
         let [n, width, count] = [n, width, results].map(|v| Arg::I64(v as i64));
         let args = [x.device_ptr()?, y.device_ptr()?, n, width, count];
-        run(ctx.gpu()?, (&REDUCTION, dtype), &name, results, args)?;
+        // SAFETY: the arguments are the kernel's; the input has n elements for each of the results.
+        unsafe { run(ctx.gpu()?, (&REDUCTION, dtype), &name, results, args) }?;
         ctx.set(0, y)
     }))
 }

@@ -39,13 +39,16 @@ pub(crate) fn bias_add(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 size(channels)?,
                 size(inner)?,
             ];
-            ctx.gpu()?.launch(
-                &SOURCE,
-                dtype,
-                "bias_add",
-                loop_grid(out.elements())?,
-                &args,
-            )?;
+            // SAFETY: the arguments are the kernel's; value and result have as many elements, the bias one for each channel.
+            unsafe {
+                ctx.gpu()?.launch(
+                    &SOURCE,
+                    dtype,
+                    "bias_add",
+                    loop_grid(out.elements())?,
+                    &args,
+                )
+            }?;
         }
         ctx.set(0, out)
     }))
@@ -71,8 +74,11 @@ pub(crate) fn bias_add_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
             if inner == 1 {
                 let blocks = grid(parts * channels.div_ceil(32), [32, 8], 0)?;
                 let args = [from, to, size(count)?, size(channels)?, size(per)?];
-                ctx.gpu()?
-                    .launch(&SOURCE, dtype, "column_sums", blocks, &args)?;
+                // SAFETY: the arguments are the kernel's; `work` has room for all parts of all channels.
+                unsafe {
+                    ctx.gpu()?
+                        .launch(&SOURCE, dtype, "column_sums", blocks, &args)
+                }?;
             } else {
                 let blocks = grid(parts.saturating_mul(channels), [256, 1], 0)?;
                 let outer = count.checked_div(inner).unwrap_or(0);
@@ -84,8 +90,11 @@ pub(crate) fn bias_add_grad(init: &KernelInit<'_>) -> Result<AnyKernel> {
                     size(inner)?,
                     size(per)?,
                 ];
-                ctx.gpu()?
-                    .launch(&SOURCE, dtype, "plane_sums", blocks, &args)?;
+                // SAFETY: as above.
+                unsafe {
+                    ctx.gpu()?
+                        .launch(&SOURCE, dtype, "plane_sums", blocks, &args)
+                }?;
             }
             sum_slices(ctx, &work, &out, parts)?;
         }

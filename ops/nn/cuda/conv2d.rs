@@ -173,13 +173,16 @@ fn transpose(
         size(rows)?,
         size(cols)?,
     ];
-    ctx.gpu()?.launch(
-        &SOURCE,
-        from.dtype(),
-        "transpose",
-        grid(blocks, [32, 8], 0)?,
-        &args,
-    )
+    // SAFETY: the arguments are the kernel's; both tensors have batch * rows * cols elements.
+    unsafe {
+        ctx.gpu()?.launch(
+            &SOURCE,
+            from.dtype(),
+            "transpose",
+            grid(blocks, [32, 8], 0)?,
+            &args,
+        )
+    }
 }
 
 /// An image batch in the order NHWC, whose sizes are given as batch, height, width, channels.
@@ -241,8 +244,11 @@ fn launch(
     ];
     let blocks = grid(tiling.tiles.saturating_mul(split.slices), [256, 1], 0)?;
     let function = format!("{name}_{}", tiling.tile);
-    ctx.gpu()?
-        .launch(&SOURCE, out.dtype(), &function, blocks, &args)
+    // SAFETY: the arguments are the kernel's; the pass describes the tensors, whose shapes were checked, and `work` has all slices.
+    unsafe {
+        ctx.gpu()?
+            .launch(&SOURCE, out.dtype(), &function, blocks, &args)
+    }
 }
 
 fn prepare_for(init: &KernelInit<'_>) -> Result<()> {

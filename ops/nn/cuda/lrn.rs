@@ -102,11 +102,14 @@ fn launch(
         alpha: attrs.alpha,
         beta: attrs.beta,
     }));
-    ctx.gpu()?.launch(
-        &SOURCE,
-        out.dtype(),
-        name,
-        grid(blocks, [256, 1], shared)?,
-        &args,
-    )
+    // SAFETY: the arguments are the kernel's; all tensors have `count` rows of `depth`, and the buffers a block's rows.
+    unsafe {
+        ctx.gpu()?.launch(
+            &SOURCE,
+            out.dtype(),
+            name,
+            grid(blocks, [256, 1], shared)?,
+            &args,
+        )
+    }
 }

@@ -186,7 +186,10 @@ fn multiply(
     ];
     let blocks = grid(tiling.tiles.saturating_mul(split.slices), [256, 1], 0)?;
     let function = format!("mat_mul_{}{end}", tiling.tile);
-    ctx.gpu()?
-        .launch(&SOURCE, out.dtype(), &function, blocks, &args)?;
+    // SAFETY: the arguments are the kernel's; sizes and steps are those of the inputs, and `work` has all slices.
+    unsafe {
+        ctx.gpu()?
+            .launch(&SOURCE, out.dtype(), &function, blocks, &args)
+    }?;
     split.finish(ctx, &work, out)
 }

@@ -126,11 +126,14 @@ fn sum_slices(ctx: &OpContext<'_>, work: &Tensor, out: &Tensor, slices: usize) -
     ];
     // One thread for each element; narrow blocks, since there may be few.
     let blocks = out.elements().div_ceil(64).clamp(1, 1 << 20);
-    ctx.gpu()?.launch(
-        &SLICES,
-        out.dtype(),
-        "sum_slices",
-        grid(blocks, [64, 1], 0)?,
-        &args,
-    )
+    // SAFETY: the arguments are the kernel's; `work` has `slices` times the elements of `out`.
+    unsafe {
+        ctx.gpu()?.launch(
+            &SLICES,
+            out.dtype(),
+            "sum_slices",
+            grid(blocks, [64, 1], 0)?,
+            &args,
+        )
+    }
 }

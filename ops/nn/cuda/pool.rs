@@ -85,8 +85,11 @@ fn launch(
     }
     args.push(size(elements)?);
     args.extend_from_slice(rest);
-    ctx.gpu()?
-        .launch(&SOURCE, dtype, name, loop_grid(elements)?, &args)
+    // SAFETY: the callers pass the kernel's arguments, of geometries that were checked against the tensors' shapes.
+    unsafe {
+        ctx.gpu()?
+            .launch(&SOURCE, dtype, name, loop_grid(elements)?, &args)
+    }
 }
 
 /// Where a kernel finds its windows.

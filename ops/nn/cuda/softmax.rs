@@ -49,8 +49,11 @@ fn by_rows(init: &KernelInit<'_>, name: &'static str) -> Result<AnyKernel> {
                 size(rows)?,
                 size(width)?,
             ];
-            ctx.gpu()?
-                .launch(&SOURCE, dtype, name, row_grid(rows, width)?, &args)?;
+            // SAFETY: the arguments are the kernel's; all tensors have the rows and columns that are passed, or steps of 0.
+            unsafe {
+                ctx.gpu()?
+                    .launch(&SOURCE, dtype, name, row_grid(rows, width)?, &args)
+            }?;
         }
         ctx.set(0, out)
     }))
@@ -90,13 +93,16 @@ pub(crate) fn cross_entropy(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 steps_of(features.shape())?,
                 steps_of(labels.shape())?,
             ];
-            ctx.gpu()?.launch(
-                &SOURCE,
-                dtype,
-                "cross_entropy",
-                row_grid(rows, classes)?,
-                &args,
-            )?;
+            // SAFETY: the arguments are the kernel's; all tensors have the rows and columns that are passed, or steps of 0.
+            unsafe {
+                ctx.gpu()?.launch(
+                    &SOURCE,
+                    dtype,
+                    "cross_entropy",
+                    row_grid(rows, classes)?,
+                    &args,
+                )
+            }?;
         }
         ctx.set(0, loss)?;
         ctx.set(1, backprop)
@@ -125,8 +131,11 @@ pub(crate) fn sparse_cross_entropy(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 size(rows)?,
                 size(classes)?,
             ];
-            ctx.gpu()?
-                .launch(&SOURCE, dtype, &function, row_grid(rows, classes)?, &args)?;
+            // SAFETY: the arguments are the kernel's; all tensors have the rows and columns that are passed, or steps of 0.
+            unsafe {
+                ctx.gpu()?
+                    .launch(&SOURCE, dtype, &function, row_grid(rows, classes)?, &args)
+            }?;
         }
         ctx.set(0, loss)?;
         ctx.set(1, backprop)

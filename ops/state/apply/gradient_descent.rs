@@ -42,13 +42,16 @@ fn on_gpu(init: &KernelInit<'_>) -> Result<AnyKernel> {
                 *var = ctx.alloc(dtype, &var.shape().clone())?;
             }
             let args = [old, alpha, delta, var.device_ptr()?, Arg::I64(n as i64)];
-            run(
-                ctx.gpu()?,
-                (&SOURCE, dtype),
-                "apply_gradient_descent",
-                n,
-                args,
-            )?;
+            // SAFETY: the arguments are the kernel's; `check` found that variable and gradient have `n` elements, alpha one.
+            unsafe {
+                run(
+                    ctx.gpu()?,
+                    (&SOURCE, dtype),
+                    "apply_gradient_descent",
+                    n,
+                    args,
+                )
+            }?;
         }
         match ctx.num_outputs() {
             0 => Ok(()),

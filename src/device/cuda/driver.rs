@@ -1,6 +1,6 @@
 //! The seam between this crate and a GPU: a narrow set of calls, offered by the real driver and by the emulator.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use smallvec::SmallVec;
 use std::ptr::NonNull;
 
@@ -85,6 +85,26 @@ pub struct Grid {
     pub threads: [u32; 3],
     /// Bytes of dynamic shared memory of each block.
     pub shared: u32,
+}
+
+impl Grid {
+    /// That any device takes it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for one that is empty, or has more blocks or threads than any device takes.
+    pub fn check(&self) -> Result<()> {
+        let ([x, y, z], [tx, ty, tz]) = (self.blocks, self.threads);
+        let blocks =
+            (1..1 << 31).contains(&x) && (1..1 << 16).contains(&y) && (1..1 << 16).contains(&z);
+        let threads = u64::from(tx) * u64::from(ty).saturating_mul(tz.into());
+        if blocks && (1..=1024).contains(&threads) && tz <= 64 {
+            return Ok(());
+        }
+        Err(Error::invalid_argument(format!(
+            "a grid of {:?} blocks of {:?} threads",
+            self.blocks, self.threads
+        )))
+    }
 }
 
 /// What a stream does when it gets there: handed the stream's error when its work failed.

@@ -113,12 +113,13 @@ impl Gpu {
 
     /// Queues the kernel of that name for an element type on the compute stream.
     ///
-    /// It is not public, since a kernel with wrong arguments writes where it likes: the caller vouches, as for an
-    /// unsafe block, that the arguments are the kernel's, and that with them it stays within tensors that live now.
+    /// # Safety
+    /// The arguments are the kernel's, and with them it stays within tensors that live now: one with wrong arguments writes
+    /// where it likes. Memory that is freed after this call is given out again only to work that is queued behind it.
     ///
     /// # Errors
     /// `Internal` when the source does not compile; what the driver says.
-    pub(crate) fn launch(
+    pub(crate) unsafe fn launch(
         &self,
         source: &'static Source,
         dtype: DType,
@@ -126,14 +127,10 @@ impl Gpu {
         grid: Grid,
         args: &[Arg],
     ) -> Result<()> {
-        if grid.blocks.contains(&0) || grid.threads.contains(&0) {
-            return Err(Error::internal(format!(
-                "{function} was launched with an empty grid: {grid:?}"
-            )));
-        }
+        grid.check()
+            .map_err(|e| e.context(format!("{function} of {}: ", source.name)))?;
         let id = self.kernels.function(source, dtype, function)?;
-        // SAFETY: the callers are kernels of this crate, which pass each function its own arguments and grid. Memory
-        // that they free after this call is given out again only to work that is queued behind it.
+        // SAFETY: the caller vouches for arguments and memory.
         unsafe { self.driver.launch(self.compute, id, &grid, args) }.map_err(|e| {
             e.context(format!(
                 "launching {function} of {} for {dtype}: ",
@@ -222,6 +219,11 @@ mod tests {
     use crate::device::cuda::SourceFile;
     use crate::device::cuda::fake::Fake;
 
+    fn launch(gpu: &Gpu, dtype: DType, name: &str) -> Result<()> {
+        // SAFETY: a kernel of the fake driver does nothing.
+        unsafe { gpu.launch(&SOURCE, dtype, name, Gpu::blocks(1000, 256), &[]) }
+    }
+
     static SOURCE: Source = Source {
         name: "two",
         files: &[SourceFile {
@@ -237,19 +239,13 @@ mod tests {
         let gpu = Gpu::new(fake.clone(), 0).unwrap();
         for _ in 0..3 {
             for function in ["f", "g"] {
-                let grid = Gpu::blocks(1000, 256);
-                gpu.launch(&SOURCE, DType::F32, function, grid, &[Arg::I64(7)])
-                    .unwrap();
+                launch(&gpu, DType::F32, function).unwrap();
             }
         }
         assert_eq!((fake.compiled(), fake.launched()), (1, 6));
-        let e = gpu
-            .launch(&SOURCE, DType::F32, "h", Gpu::blocks(1, 1), &[])
-            .unwrap_err();
+        let e = launch(&gpu, DType::F32, "h").unwrap_err();
         assert_eq!(e.code(), crate::Code::NotFound);
-        let e = gpu
-            .launch(&SOURCE, DType::F64, "f", Gpu::blocks(1, 1), &[])
-            .unwrap_err();
+        let e = launch(&gpu, DType::F64, "f").unwrap_err();
         assert_eq!(e.code(), crate::Code::Internal);
         assert!(Gpu::new(fake, 1).is_err());
     }
@@ -264,8 +260,7 @@ mod tests {
         while fake.compiled() == 0 {
             std::thread::yield_now();
         }
-        let grid = Gpu::blocks(1, 1);
-        gpu.launch(&SOURCE, DType::F32, "f", grid, &[]).unwrap();
+        launch(&gpu, DType::F32, "f").unwrap();
         assert_eq!((fake.compiled(), fake.launched()), (1, 1));
     }
 

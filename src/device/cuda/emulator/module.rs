@@ -149,7 +149,10 @@ impl Function {
     pub fn call(&self, grid: &Grid, args: &[Arg], arenas: &[&Arena]) -> Result<Call> {
         let wrong =
             |what: String| Error::invalid_argument(format!("kernel '{}': {what}", self.name));
-        check_grid(grid).map_err(wrong)?;
+        grid.check().map_err(|e| wrong(e.message().to_string()))?;
+        if grid.shared > MAX_SHARED {
+            return Err(wrong(format!("{} bytes of shared memory", grid.shared)));
+        }
         let params = self.params();
         if params.len() != args.len() {
             let (takes, got) = (params.len(), args.len());
@@ -176,23 +179,6 @@ impl Function {
             places,
         })
     }
-}
-
-fn check_grid(grid: &Grid) -> Result<(), String> {
-    let ([x, y, z], [tx, ty, tz]) = (grid.blocks, grid.threads);
-    let blocks =
-        (1..1 << 31).contains(&x) && (1..1 << 16).contains(&y) && (1..1 << 16).contains(&z);
-    let threads = u64::from(tx) * u64::from(ty).saturating_mul(tz.into());
-    if !blocks || !(1..=MAX_THREADS as u64).contains(&threads) || tz > 64 || tx.max(ty) > 1024 {
-        let (blocks, threads) = (grid.blocks, grid.threads);
-        return Err(format!(
-            "a grid of {blocks:?} blocks of {threads:?} threads"
-        ));
-    }
-    if grid.shared > MAX_SHARED {
-        return Err(format!("{} bytes of shared memory", grid.shared));
-    }
-    Ok(())
 }
 
 fn check_type(param: &Param, arg: &Arg) -> Result<(), String> {

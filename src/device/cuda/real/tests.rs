@@ -117,8 +117,8 @@ fn gpu_tensors_travel_and_memory_is_used_again() {
             x.device_ptr().unwrap(),
             Arg::I64(n as i64),
         ];
-        gpu.launch(&SOURCE, DType::F32, "twice", Gpu::blocks(n, 256), &args)
-            .unwrap();
+        // SAFETY: the kernel's arguments; both tensors have n elements.
+        unsafe { gpu.launch(&SOURCE, DType::F32, "twice", Gpu::blocks(n, 256), &args) }.unwrap();
         drop(x);
         let back = gpu.download_now(&y).unwrap();
         let back = back.data::<f32>().unwrap();
