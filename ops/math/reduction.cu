@@ -108,18 +108,47 @@ REDUCTION(all, bool, true, x, a && b, acc)
 REDUCTION(any, bool, false, x, a || b, acc)
 #endif
 
-// The place of the first element that beats all others along an axis of `n`, for each of slabs x width results.
+// The place of the first element that beats all others along an axis of `n`, for each of slabs x width results. As in
+// `reduce`, 256 threads are `lanes` threads for each of 256 / lanes results; `rows` means what it does there.
+struct Axis {
+    index_t n, width, results, lanes, rows;
+};
 #define PLACES(NAME, OUT, WORST, BEATS)                                                                      \
-    KERNEL(NAME##_##OUT)(const E *in, OUT *out, index_t n, index_t width, index_t results) {                 \
-        GRID_STRIDE(i, results) {                                                                            \
-            const E *column = in + i / width * n * width + i % width;                                        \
+    KERNEL(NAME##_##OUT)(const E *in, OUT *out, Axis g) {                                                    \
+        __shared__ W values[256];                                                                            \
+        __shared__ index_t places[256];                                                                      \
+        const index_t lanes = g.lanes, together = 256 / lanes, thread = threadIdx.x;                         \
+        const index_t lane = g.rows ? thread % lanes : thread / together;                                    \
+        const index_t column = g.rows ? thread / lanes : thread % together;                                  \
+        for (index_t first = blockIdx.x * together; first < g.results; first += gridDim.x * together) {      \
+            const index_t i = first + column, slot = column * lanes + lane;                                  \
             W best = WORST;                                                                                  \
-            index_t at = 0;                                                                                  \
-            for (index_t k = 0; k < n; k++) {                                                                \
-                const W x = W(column[k * width]);                                                            \
-                if (BEATS) { best = x; at = k; }                                                             \
+            index_t at = g.n;                                                                                \
+            if (i < g.results) {                                                                             \
+                const E *from = in + i / g.width * g.n * g.width + i % g.width;                              \
+                for (index_t k = lane; k < g.n; k += lanes) {                                                \
+                    const W x = W(from[k * g.width]);                                                        \
+                    if (BEATS) { best = x; at = k; }                                                         \
+                }                                                                                            \
             }                                                                                                \
-            out[i] = OUT(at);                                                                                \
+            values[slot] = best;                                                                             \
+            places[slot] = at;                                                                               \
+            for (index_t half = lanes / 2; half > 0; half /= 2) {                                            \
+                __syncthreads();                                                                             \
+                if (lane < half) {                                                                           \
+                    const W x = values[slot + half];                                                         \
+                    const index_t k = places[slot + half];                                                   \
+                    best = values[slot];                                                                     \
+                    if ((BEATS) || (x == best && k < places[slot])) {                                        \
+                        values[slot] = x;                                                                    \
+                        places[slot] = k;                                                                    \
+                    }                                                                                        \
+                }                                                                                            \
+            }                                                                                                \
+            __syncthreads();                                                                                 \
+            /* Nothing beats the worst there is: then the first element stands. */                           \
+            if (lane == 0 && i < g.results) out[i] = OUT(places[slot] < g.n ? places[slot] : 0);             \
+            __syncthreads();                                                                                 \
         }                                                                                                    \
     }
 #define ARG(LEAST, GREATEST)                                                                                 \

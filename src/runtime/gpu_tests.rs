@@ -266,6 +266,12 @@ fn large_gpu_kernels_compute_what_the_cpu_kernels_do() {
         ("Mean", vec![values(&[300_007], 3), axes(&[0])], 1),
         ("Max", vec![values(&[50, 200, 70], 4), axes(&[0, 2])], 1),
         ("L2Loss", vec![values(&[2304, 384], 6)], 1),
+        ("ArgMax", vec![wide.clone(), Tensor::from(1i32)], 1),
+        (
+            "ArgMin",
+            vec![values(&[5000, 37], 8), Tensor::from(0i32)],
+            1,
+        ),
         ("Mul", vec![wide.clone(), values(&[800_000], 7)], 2),
         ("Relu", vec![wide.clone()], 1),
         ("Transpose", vec![wide, axes(&[1, 0])], 1),

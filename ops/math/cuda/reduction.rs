@@ -1,8 +1,8 @@
 //! Launches of the CUDA reductions: which threads add up what depends on the shape alone, so that results are the
 //! same in every run and on every GPU.
 
-use super::{NOT_COMPLEX, data_type, function, padded, prepare, run, words};
-use crate::device::cuda::{Arg, Grid, Source, source_file};
+use super::{NOT_COMPLEX, data_type, function, padded, prepare, words};
+use crate::device::cuda::{Grid, Source, source_file};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, KernelInit, OpContext};
@@ -187,10 +187,26 @@ pub(crate) fn places(init: &KernelInit<'_>) -> Result<AnyKernel> {
         let (n, results) = (x.shape().dims()[axis], shape.elements());
         let width = x.shape().product(axis + 1..x.shape().rank());
         let y = ctx.alloc(out, &shape)?;
-        let [n, width, count] = [n, width, results].map(|v| Arg::I64(v as i64));
-        let args = [x.device_ptr()?, y.device_ptr()?, n, width, count];
-        // SAFETY: the arguments are the kernel's; the input has n elements for each of the results.
-        unsafe { run(ctx.gpu()?, (&REDUCTION, dtype), &name, results, args) }?;
+        if results > 0 {
+            // Neighbours belong to one result where the axis is the last; else some results stand next to each other.
+            let pass = Pass {
+                kept: Vec::new(),
+                reduced: vec![(n, width)],
+                rows: width == 1,
+            };
+            let lanes = pass.lanes(results);
+            let fields = [n, width, results, lanes, usize::from(pass.rows)];
+            let layout = words(fields.map(|v| v as i64));
+            let blocks = results.div_ceil(THREADS / lanes).min(BLOCKS);
+            let grid = Grid {
+                blocks: [blocks as u32, 1, 1],
+                threads: [THREADS as u32, 1, 1],
+                shared: 0,
+            };
+            let args = [x.device_ptr()?, y.device_ptr()?, layout];
+            // SAFETY: the arguments are the kernel's; the input has n elements for each of the results.
+            unsafe { ctx.gpu()?.launch(&REDUCTION, dtype, &name, grid, &args) }?;
+        }
         ctx.set(0, y)
     }))
 }

@@ -15,21 +15,26 @@ __device__ inline float window_sum(const float* row, int c, const Lrn& l) {
     for (int k = from; k < to; k++) sum += row[k];
     return sum;
 }
+__device__ inline float norm_of(const float* squares, int c, const Lrn& l) {
+    return l.bias + l.alpha * window_sum(squares, c, l);
+}
 __device__ inline float power(float norm, const Lrn& l) { return expf(-l.beta * logf(norm)); }
+
+// The squares of n elements, which all threads may use from here on.
+__device__ inline void square(const E* x, float* squares, index_t n) {
+    for (index_t i = threadIdx.x; i < n; i += blockDim.x) squares[i] = (float)x[i] * (float)x[i];
+    __syncthreads();
+}
 
 extern "C" __global__ void __launch_bounds__(256) NAMED(lrn, ELEMENT)(const E* x, E* y, float* spill, Lrn l) {
     index_t size = (index_t)l.rows * l.depth;
     float* squares = spill ? spill + blockIdx.x * size : lrn_memory;
     for (index_t first = (index_t)blockIdx.x * l.rows; first < l.count; first += (index_t)gridDim.x * l.rows) {
         index_t left = (l.count - first) * l.depth, n = left < size ? left : size, at = first * l.depth;
-        for (index_t i = threadIdx.x; i < n; i += blockDim.x) {
-            float v = (float)x[at + i];
-            squares[i] = v * v;
-        }
-        __syncthreads();
+        square(x + at, squares, n);
         for (int i = threadIdx.x; i < n; i += blockDim.x) {
             int c = i % l.depth;
-            float norm = l.bias + l.alpha * window_sum(squares + (i - c), c, l);
+            float norm = norm_of(squares + (i - c), c, l);
             y[at + i] = E((float)x[at + i] * power(norm, l));
         }
         __syncthreads();
@@ -45,14 +50,10 @@ NAMED(lrn_grad, ELEMENT)(const E* g, const E* x, const E* y, E* dx, float* spill
     float factor = -2.0f * l.alpha * l.beta;
     for (index_t first = (index_t)blockIdx.x * l.rows; first < l.count; first += (index_t)gridDim.x * l.rows) {
         index_t left = (l.count - first) * l.depth, n = left < size ? left : size, at = first * l.depth;
-        for (index_t i = threadIdx.x; i < n; i += blockDim.x) {
-            float v = (float)x[at + i];
-            squares[i] = v * v;
-        }
-        __syncthreads();
+        square(x + at, squares, n);
         for (int i = threadIdx.x; i < n; i += blockDim.x) {
             int c = i % l.depth;
-            float norm = l.bias + l.alpha * window_sum(squares + (i - c), c, l);
+            float norm = norm_of(squares + (i - c), c, l);
             norms[i] = norm;
             weighted[i] = (float)g[at + i] * (float)y[at + i] / norm;
         }

@@ -59,30 +59,51 @@ __device__ inline void windows(const Slide& s, int at, int* from, int* to) {
     *from = (int)(first < *to ? first : *to);
 }
 
+// Neighbours in an image: those of rows y0 .. y1 and columns x0 .. x1 of one channel.
+struct Area {
+    index_t first, cols, step;
+    int y0, y1, x0, x1;
+    __device__ index_t cell(int y, int x) const { return (index_t)y * cols + x; }
+    __device__ index_t at(int y, int x) const { return first + cell(y, x) * step; }
+    __device__ index_t count() const { return (index_t)(y1 - y0) * (x1 - x0); }
+};
+// What output i sees of the input.
+__device__ inline Area window(index_t i, const Pool& p) {
+    Cell c = cell(i, p, p.rows.output, p.cols.output);
+    Area a;
+    a.first = start(c, p, p.rows.input, p.cols.input), a.cols = p.cols.input, a.step = apart(p);
+    clip(p.rows, c.row, &a.y0, &a.y1);
+    clip(p.cols, c.col, &a.x0, &a.x1);
+    return a;
+}
+// The outputs that may see input i, which lies in cell c.
+__device__ inline Area seen_by(const Cell& c, const Pool& p) {
+    Area a;
+    a.first = start(c, p, p.rows.output, p.cols.output), a.cols = p.cols.output, a.step = apart(p);
+    windows(p.rows, c.row, &a.y0, &a.y1);
+    windows(p.cols, c.col, &a.x0, &a.x1);
+    return a;
+}
+
 KERNEL(max_pool)(const E* input, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
-        Cell c = cell(i, p, p.rows.output, p.cols.output);
-        const E* from = input + start(c, p, p.rows.input, p.cols.input);
-        index_t step = apart(p);
-        int y0, y1, x0, x1;
-        clip(p.rows, c.row, &y0, &y1);
-        clip(p.cols, c.col, &x0, &x1);
+        const Area a = window(i, p);
         W most = (W)Lowest<E>::value();
-        for (int y = y0; y < y1; y++) {
-            for (int x = x0; x < x1; x++) {
-                W v = (W)from[((index_t)y * p.cols.input + x) * step];
+        for (int y = a.y0; y < a.y1; y++) {
+            for (int x = a.x0; x < a.x1; x++) {
+                W v = (W)input[a.at(y, x)];
                 most = v > most ? v : most;
             }
         }
         out[i] = E(most);
     }
 }
-// The greatest of `window` channels next to each other.
-KERNEL(max_pool_depth)(const E* input, E* out, index_t count, index_t window, index_t step) {
+// The greatest of `depth` channels next to each other.
+KERNEL(max_pool_depth)(const E* input, E* out, index_t count, index_t depth, index_t step) {
     GRID_STRIDE(i, count) {
-        const E* from = input + i / step * step * window + i % step;
+        const E* from = input + i / step * step * depth + i % step;
         W most = (W)from[0];
-        for (index_t k = 1; k < window; k++) {
+        for (index_t k = 1; k < depth; k++) {
             W v = (W)from[k * step];
             most = v > most ? v : most;
         }
@@ -93,20 +114,15 @@ KERNEL(max_pool_depth)(const E* input, E* out, index_t count, index_t window, in
 // first cell stands until a greater one comes, even if it is NaN.
 KERNEL(max_places)(const E* input, index_t* places, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
-        Cell c = cell(i, p, p.rows.output, p.cols.output);
-        const E* from = input + start(c, p, p.rows.input, p.cols.input);
-        index_t step = apart(p), place = -1;
-        int y0, y1, x0, x1;
-        clip(p.rows, c.row, &y0, &y1);
-        clip(p.cols, c.col, &x0, &x1);
+        const Area a = window(i, p);
+        index_t place = -1;
         W most = W(0);
-        for (int y = y0; y < y1; y++) {
-            for (int x = x0; x < x1; x++) {
-                index_t at = (index_t)y * p.cols.input + x;
-                W v = (W)from[at * step];
+        for (int y = a.y0; y < a.y1; y++) {
+            for (int x = a.x0; x < a.x1; x++) {
+                W v = (W)input[a.at(y, x)];
                 if (place < 0 || v > most) {
                     most = v;
-                    place = at;
+                    place = a.cell(y, x);
                 }
             }
         }
@@ -116,73 +132,50 @@ KERNEL(max_places)(const E* input, index_t* places, index_t count, Pool p) {
 // Each input cell gathers the gradients of the windows whose maximum it is.
 KERNEL(max_pool_grad)(const index_t* places, const E* gradient, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
-        Cell c = cell(i, p, p.rows.input, p.cols.input);
-        index_t from = start(c, p, p.rows.output, p.cols.output), step = apart(p);
-        index_t here = (index_t)c.row * p.cols.input + c.col;
-        int y0, y1, x0, x1;
-        windows(p.rows, c.row, &y0, &y1);
-        windows(p.cols, c.col, &x0, &x1);
+        const Cell c = cell(i, p, p.rows.input, p.cols.input);
+        const Area a = seen_by(c, p);
+        const index_t here = (index_t)c.row * p.cols.input + c.col;
         W sum = W(0);
-        for (int y = y0; y < y1; y++) {
-            for (int x = x0; x < x1; x++) {
-                index_t at = from + ((index_t)y * p.cols.output + x) * step;
-                if (places[at] == here) sum += (W)gradient[at];
-            }
-        }
+        for (int y = a.y0; y < a.y1; y++)
+            for (int x = a.x0; x < a.x1; x++)
+                if (places[a.at(y, x)] == here) sum += (W)gradient[a.at(y, x)];
         out[i] = E(sum);
     }
 }
 // The gradient's element at the first cell of each window that equals the window's maximum; zero if none does.
-KERNEL(max_pool_grad_grad)(
-    const E* input, const E* maxima, const E* gradient, E* out, index_t count, Pool p) {
+KERNEL(max_pool_grad_grad)(const E* input, const E* maxima, const E* gradient, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
-        Cell c = cell(i, p, p.rows.output, p.cols.output);
-        index_t from = start(c, p, p.rows.input, p.cols.input), step = apart(p), found = -1;
-        int y0, y1, x0, x1;
-        clip(p.rows, c.row, &y0, &y1);
-        clip(p.cols, c.col, &x0, &x1);
-        W most = (W)maxima[i];
-        for (int y = y0; y < y1 && found < 0; y++) {
-            for (int x = x0; x < x1 && found < 0; x++) {
-                index_t at = from + ((index_t)y * p.cols.input + x) * step;
-                if ((W)input[at] == most) found = at;
-            }
-        }
+        const Area a = window(i, p);
+        const W most = (W)maxima[i];
+        index_t found = -1;
+        for (int y = a.y0; y < a.y1 && found < 0; y++)
+            for (int x = a.x0; x < a.x1 && found < 0; x++)
+                if ((W)input[a.at(y, x)] == most) found = a.at(y, x);
         out[i] = found < 0 ? E(0.0f) : gradient[found];
     }
 }
 KERNEL(avg_pool)(const E* input, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
-        Cell c = cell(i, p, p.rows.output, p.cols.output);
-        const E* from = input + start(c, p, p.rows.input, p.cols.input);
-        index_t step = apart(p);
-        int y0, y1, x0, x1;
-        clip(p.rows, c.row, &y0, &y1);
-        clip(p.cols, c.col, &x0, &x1);
+        const Area a = window(i, p);
         W sum = W(0);
-        for (int y = y0; y < y1; y++)
-            for (int x = x0; x < x1; x++) sum += (W)from[((index_t)y * p.cols.input + x) * step];
-        out[i] = E(sum / (W)((index_t)(y1 - y0) * (x1 - x0)));
+        for (int y = a.y0; y < a.y1; y++)
+            for (int x = a.x0; x < a.x1; x++) sum += (W)input[a.at(y, x)];
+        out[i] = E(sum / (W)a.count());
     }
 }
 // Each input cell gathers its share of the gradients of the windows that hold it.
 KERNEL(avg_pool_grad)(const E* gradient, E* out, index_t count, Pool p) {
     GRID_STRIDE(i, count) {
-        Cell c = cell(i, p, p.rows.input, p.cols.input);
-        const E* from = gradient + start(c, p, p.rows.output, p.cols.output);
-        index_t step = apart(p);
-        int i0, i1, j0, j1;
-        windows(p.rows, c.row, &i0, &i1);
-        windows(p.cols, c.col, &j0, &j1);
+        const Area a = seen_by(cell(i, p, p.rows.input, p.cols.input), p);
         W sum = W(0);
-        for (int y = i0; y < i1; y++) {
+        for (int y = a.y0; y < a.y1; y++) {
             int y0, y1;
             clip(p.rows, y, &y0, &y1);
-            for (int x = j0; x < j1; x++) {
+            for (int x = a.x0; x < a.x1; x++) {
                 int x0, x1;
                 clip(p.cols, x, &x0, &x1);
                 W share = W(1) / (W)((index_t)(y1 - y0) * (x1 - x0));
-                sum += rounded_product((W)from[((index_t)y * p.cols.output + x) * step], share);
+                sum += rounded_product((W)gradient[a.at(y, x)], share);
             }
         }
         out[i] = E(sum);
