@@ -1,12 +1,16 @@
 //! Running sums and products along an axis.
 
+use super::cuda::scan::scan;
 use super::elementwise::BLOCK;
 use super::number::Number;
 use crate::device::cpu::{Disjoint, Loop, vectorized};
+use crate::dtype::sets::{FLOATS, INDEX};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::graph::{Operand, Output, Scope};
 use crate::kernel::{AnyKernel, Kernel, KernelDef, KernelInit, OpContext};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
 use half::{bf16, f16};
 use num_complex::Complex;
 use std::marker::PhantomData;
@@ -18,6 +22,19 @@ pub struct Running {
     pub exclusive: bool,
     /// From the end to the front.
     pub reverse: bool,
+}
+
+impl Running {
+    /// As the attributes say.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for attributes that are missing.
+    pub(crate) fn of(init: &KernelInit<'_>) -> Result<Running> {
+        Ok(Running {
+            exclusive: init.attrs.bool("exclusive")?,
+            reverse: init.attrs.bool("reverse")?,
+        })
+    }
 }
 
 /// What is done with each next element.
@@ -103,22 +120,8 @@ impl<F: Step<T>, T: Element> Kernel for ScanKernel<F, T> {
     fn compute(&self, ctx: &mut OpContext<'_>) -> Result<()> {
         let x = ctx.data::<T>(0)?;
         let shape = ctx.input(0)?.shape().clone();
-        let axis = ctx.input(1)?;
-        if !axis.shape().is_scalar() {
-            return Err(Error::invalid_argument(format!(
-                "ScanOp: axis must be a scalar, not {}",
-                axis.shape()
-            )));
-        }
-        let given = axis.to_i64s()?.first().copied().unwrap_or(0);
-        let axis = shape.axis(given).map_err(|e| {
-            let text = e.message();
-            Error::invalid_argument(format!(
-                "ScanOp: {}",
-                text.replace("dimension", "scan axis")
-            ))
-        })?;
-        let mut out = crate::Tensor::alloc(T::DTYPE, shape.clone())?;
+        let axis = axis_of(&shape, ctx.input(1)?)?;
+        let mut out = Tensor::alloc(T::DTYPE, shape.clone())?;
         if x.is_empty() {
             return ctx.set(0, out);
         }
@@ -155,15 +158,31 @@ impl<F: Step<T>, T: Element> Kernel for ScanKernel<F, T> {
 
 fn new<F: Step<T>, T: Element>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     Ok(AnyKernel::new(ScanKernel::<F, T> {
-        running: Running {
-            exclusive: init.attrs.bool("exclusive")?,
-            reverse: init.attrs.bool("reverse")?,
-        },
+        running: Running::of(init)?,
         types: PhantomData,
     }))
 }
 
-const INDEX: &[DType] = &[DType::I32, DType::I64];
+/// The axis that a scalar names.
+///
+/// # Errors
+/// `InvalidArgument` when there is none.
+pub(crate) fn axis_of(shape: &Shape, axis: &Tensor) -> Result<usize> {
+    if !axis.shape().is_scalar() {
+        return Err(Error::invalid_argument(format!(
+            "ScanOp: axis must be a scalar, not {}",
+            axis.shape()
+        )));
+    }
+    let given = axis.to_i64s()?.first().copied().unwrap_or(0);
+    shape.axis(given).map_err(|e| {
+        let text = e.message();
+        Error::invalid_argument(format!(
+            "ScanOp: {}",
+            text.replace("dimension", "scan axis")
+        ))
+    })
+}
 
 struct Only<T>(T);
 impl<T: Element> Only<T> {
@@ -176,7 +195,7 @@ const fn scan_for<F: Step<T>, T: Number>() -> KernelDef {
 }
 
 /// The kernels of a running sum or product.
-pub(crate) const fn scans<F>() -> [KernelDef; 14]
+pub(crate) const fn scans<F>() -> [KernelDef; 15]
 where
     F: Step<f16> + Step<bf16> + Step<f32> + Step<f64>,
     F: Step<i8> + Step<i16> + Step<i32> + Step<i64>,
@@ -198,6 +217,7 @@ where
         scan_for::<F, f16>(),
         scan_for::<F, u32>(),
         scan_for::<F, u64>(),
+        KernelDef::gpu_host(&[("T", FLOATS), ("Tidx", INDEX)], &["axis"], scan),
     ]
 }
 

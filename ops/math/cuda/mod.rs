@@ -1,6 +1,7 @@
 //! Launches of the CUDA kernels of arithmetic: functions of elements, with broadcasting, and conversions.
 
 pub(crate) mod reduction;
+pub(crate) mod scan;
 
 use super::selection::Plan;
 use crate::device::cuda::{Arg, Gpu, Source, source_file};

@@ -19,6 +19,7 @@ fn all_sources() -> Vec<&'static Source> {
         &math::cuda::ELEMENTWISE,
         &math::cuda::SELECT,
         &math::cuda::reduction::REDUCTION,
+        &math::cuda::scan::SCAN,
         &nn::cuda::SLICES,
         &nn::cuda::bias::SOURCE,
         &nn::cuda::conv2d::SOURCE,
