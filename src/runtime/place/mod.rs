@@ -291,16 +291,17 @@ impl Placer<'_> {
                 let Some(source) = self.numbers.get(&e.node).copied().filter(|_| tied) else {
                     continue;
                 };
+                let ends = (&**self.items[source].node, &**node);
                 let (from, to) = (self.groups.wishes(source), self.groups.wishes(i));
-                if from.requested.merge(&to.requested).is_err() {
-                    let ends = (&**self.items[source].node, &**node);
-                    self.ignored.push(words::overridden(ends, from, to));
-                }
-                if let Err(why) = self.groups.follow(source, i) {
-                    let ends = (&**self.items[source].node, &**node);
-                    let groups = || [self.group(source), self.group(i)];
-                    let error = words::tied(ends, &why, groups);
-                    self.fault(i, error);
+                let contradicts = from.requested.merge(&to.requested).is_err();
+                let ignored = contradicts.then(|| words::overridden(ends, from, to));
+                match self.groups.follow(source, i) {
+                    Err(why) => {
+                        let groups = || [self.group(source), self.group(i)];
+                        let error = words::tied(ends, &why, groups);
+                        self.fault(i, error);
+                    }
+                    Ok(()) => self.ignored.extend(ignored),
                 }
             }
         }
