@@ -3,9 +3,10 @@
 use super::handle;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::kernel::{AnyKernel, AsyncCall, AsyncKernel, KernelInit, Value};
+use crate::kernel::{AnyKernel, AsyncCall, AsyncKernel, KernelInit, Registration, Value};
 use crate::resource::Queue;
 use crate::resource::queue::{Delivery, Done, Ticket};
+use crate::sync::Mutex;
 use std::sync::Arc;
 
 /// A kernel from a function that begins a call.
@@ -81,6 +82,14 @@ impl Given {
     }
 }
 
+/// How the step's cancellation knows of an operation.
+enum Known {
+    NotYet,
+    By(Registration),
+    /// The operation is over: nothing must stay behind in a step that goes on.
+    NoMore,
+}
+
 /// Runs an operation of a queue for a call: ends the call with its outcome, or when the step is cancelled.
 pub(super) fn operate<T: Send + 'static>(
     call: AsyncCall,
@@ -93,7 +102,13 @@ pub(super) fn operate<T: Send + 'static>(
         return call.finish(Err(Error::cancelled(cancelled)));
     }
     let (step, source) = (call.step.clone(), queue.clone());
+    let known = Arc::new(Mutex::new(Known::NotYet));
+    let theirs = known.clone();
     let done: Done<T> = Box::new(move |result, delivery| {
+        let before = std::mem::replace(&mut *theirs.lock(), Known::NoMore);
+        if let Known::By(registration) = before {
+            call.step.cancellation.deregister(registration);
+        }
         let pool = call.env.pool.clone();
         let finish = move || call.finish_with(|| result.and_then(|r| outputs(r, &source)));
         // What follows from an outcome is not the work of the one who happened to bring it about.
@@ -106,9 +121,61 @@ pub(super) fn operate<T: Send + 'static>(
         return;
     };
     let target = queue.clone();
-    // Cancelling an operation that is over does nothing, so the callback may stay.
     let cancel = Box::new(move || target.cancel(ticket));
-    if step.cancellation.register(cancel).is_none() {
-        queue.cancel(ticket);
+    let Some(registration) = step.cancellation.register(cancel) else {
+        return queue.cancel(ticket);
+    };
+    let mut known = known.lock();
+    if let Known::NoMore = *known {
+        drop(known);
+        step.cancellation.deregister(registration);
+    } else {
+        *known = Known::By(registration);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dtype::DType;
+    use crate::graph::Graph;
+    use crate::ops::queue::QueueOptions;
+    use crate::resource::Queue;
+    use crate::runtime::Session;
+    use std::sync::Arc;
+    use std::thread::{spawn, yield_now};
+    use std::time::{Duration, Instant};
+
+    /// A step that goes on keeps nothing of the operations that are over.
+    #[test]
+    fn operations_that_are_over_leave_nothing() {
+        let g = Graph::new();
+        let q = g.root().fifo_queue(&QueueOptions {
+            dtypes: vec![DType::I32],
+            ..QueueOptions::default()
+        });
+        let all = [q.dequeue()[0], q.dequeue()[0]].map(|o| o.node());
+        let both = g.root().group(all).name();
+        let put = q.enqueue(&[g.root().constant(1i32)]);
+        let session = Session::new(&g).unwrap();
+        let step = session.clone();
+        let step = spawn(move || step.run((), (), both.as_str()).unwrap());
+        let until = Instant::now() + Duration::from_secs(20);
+        let queue = loop {
+            let found = session.resources().flat_map(|r| r.all::<Queue>()).next();
+            match found {
+                Some((_, _, q)) if q.waiting().1 == 2 => break q,
+                _ => assert!(Instant::now() < until),
+            }
+            yield_now();
+        };
+        // One operation's outcome and its cancelling each own the queue until it is over.
+        let owners = Arc::strong_count(&queue);
+        session.run_target(put).unwrap();
+        while Arc::strong_count(&queue) > owners - 2 {
+            assert!(Instant::now() < until, "it is still owned");
+            yield_now();
+        }
+        session.run_target(put).unwrap();
+        step.join().unwrap();
     }
 }

@@ -2,6 +2,7 @@
 
 use super::executor::{Outputs, Run};
 use super::plan::{Action, Edge, Executable};
+use crate::error::Error;
 use crate::kernel::Value;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -259,10 +260,14 @@ impl Run {
                 merge_is_ready(&mut s)
             }
             _ => {
+                let Some(left) = s.pending.checked_sub(1) else {
+                    drop(s);
+                    return self.comes_again(node);
+                };
                 s.inputs[input as usize] = value;
                 s.dead |= !live;
-                s.pending -= 1;
-                s.pending == 0
+                s.pending = left;
+                left == 0
             }
         };
         if is_ready {
@@ -273,10 +278,21 @@ impl Run {
         }
     }
 
+    /// A malformed loop sends something out of it in more than one iteration.
+    fn comes_again(&self, node: u32) {
+        let info = &self.plan.nodes[node as usize].info;
+        let message = "An input of the node came twice: a loop has an Exit that is live in several iterations";
+        self.fail(Error::invalid_argument(message).at_node(&info.name, &info.op));
+    }
+
     fn deliver_control(&self, place: &Place, node: u32, dead: bool, ready: &mut Vec<Ready>) {
         let n = &self.plan.nodes[node as usize];
         let mut s = self.states(place)[n.slot as usize].lock();
-        s.pending -= 1;
+        let Some(left) = s.pending.checked_sub(1) else {
+            drop(s);
+            return self.comes_again(node);
+        };
+        s.pending = left;
         let is_ready = if matches!(n.action, Action::Merge { .. }) {
             merge_is_ready(&mut s)
         } else {

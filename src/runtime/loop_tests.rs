@@ -245,3 +245,34 @@ fn a_value_enters_the_next_iteration_on_two_devices() {
 }
 
 const T: &str = "attr { key: 'T' value { type: DT_INT32 } }";
+
+/// An Exit that does not hang on the loop's condition is live in each iteration: an error, not a panic.
+#[test]
+fn what_leaves_a_loop_twice_is_reported() {
+    let g = Graph::new();
+    let s = g.root();
+    let entered = [true, true, false].map(|v| enter(s, s.constant(v), "f", false));
+    let merges = entered.map(|e| s.op("Merge").list([e, e]).out());
+    let cond = s.op("LoopCond").input(merges[0]).out();
+    let switches = merges.map(|m| s.op("Switch").input(m).input(cond).finish());
+    let body = switches.map(|w| s.identity(w.output(1)));
+    let next = [body[1], body[2], body[2]].map(|b| s.op("NextIteration").input(b).out());
+    for (m, n) in merges.iter().zip(next) {
+        g.set_input(m.node().id(), 1, n).unwrap();
+    }
+    let early = s.op("Exit").input(merges[1]).out();
+    let used = s.identity(s.op("LogicalNot").input(early).out());
+    let after = s
+        .after([early])
+        .op("LogicalNot")
+        .input(s.constant(true))
+        .out();
+    g.check().unwrap();
+    for session in sessions(&g) {
+        for fetch in [used, after] {
+            let e = session.run((), [fetch], ()).unwrap_err();
+            assert_eq!(e.code(), crate::Code::InvalidArgument);
+            assert!(e.message().contains("came twice"), "{e}");
+        }
+    }
+}
