@@ -2,6 +2,7 @@
 
 use super::context::ContextId;
 use crate::def::TypeRef;
+use crate::error::Error;
 use crate::op::{Attrs, HandleData, OpSchema};
 use crate::shape::PartialShape;
 use petgraph::graph::NodeIndex;
@@ -81,6 +82,14 @@ pub struct Node {
 }
 
 impl Node {
+    /// An error of this node, with the line that made it.
+    pub(crate) fn located(&self, e: Error) -> Error {
+        let e = e.at_node(&self.name, &self.op.name);
+        match self.location {
+            Some(line) => e.at_line(line),
+            None => e,
+        }
+    }
     /// The name of an output, `node:k`.
     pub fn output_name(&self, port: u32) -> String {
         format!("{}:{port}", self.name)

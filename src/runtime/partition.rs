@@ -106,13 +106,7 @@ pub(super) fn partition(
             let brought = p.bring(from, there, here, fed.contains(&from));
             let brought = brought.and_then(|e| p.may_cross(i, k, there.device).map(|()| e));
             let n = &p.drafts[i].node;
-            p.drafts[i].inputs[k] = brought.map_err(|e| {
-                let e = e.at_node(&n.name, &n.op.name);
-                match n.location {
-                    Some(l) => e.at_line(l),
-                    None => e,
-                }
-            })?;
+            p.drafts[i].inputs[k] = brought.map_err(|e| n.located(e))?;
         }
     }
     for e in fetches {

@@ -9,7 +9,7 @@ use super::partition::{is_made_here, is_transfer, partition};
 use super::place::{Placements, Snapshot};
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Endpoint, Graph, Node, NodeId};
 use crate::kernel::{AnyKernel, AsyncKernel, Cheap, Env, Kernel, KernelInit, NodeInfo, OpContext};
 use crate::registry::Registry;
@@ -149,7 +149,7 @@ pub(super) fn compile(
     let mut nodes = Vec::with_capacity(needed.len());
     for n in &needed {
         let planned = plan_node(n, registry, devices, &lasting.kernels, &numbers)
-            .map_err(|e| located(e, &n.node))?;
+            .map_err(|e| n.node.located(e))?;
         nodes.push(planned);
     }
     let fed: HashMap<Endpoint, usize> = signature
@@ -215,15 +215,6 @@ pub(super) fn compile(
         frames,
         idle: Mutex::new(Vec::new()),
     })
-}
-
-/// An error with the node at fault and the line that made it.
-fn located(e: Error, n: &Node) -> Error {
-    let e = e.at_node(&n.name, &n.op.name);
-    match n.location {
-        Some(l) => e.at_line(l),
-        None => e,
-    }
 }
 
 fn plan_node(

@@ -92,14 +92,10 @@ pub(super) fn expand(
         }
         let n = draft.node.clone();
         e.call(draft, depth).map_err(|error| {
-            let error = match error.node() {
+            n.located(match error.node() {
                 Some(_) => error.within(&n.name),
-                None => error.at_node(&n.name, &n.op.name),
-            };
-            match n.location {
-                Some(l) => error.at_line(l),
                 None => error,
-            }
+            })
         })?;
     }
     let fed: HashSet<Endpoint> = signature.feeds.iter().copied().collect();

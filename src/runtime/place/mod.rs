@@ -192,16 +192,10 @@ struct Fault {
 
 impl Placer<'_> {
     fn fault(&mut self, item: usize, error: Error) {
-        let n = self.items[item].node;
-        let error = error.at_node(&n.name, &n.op.name);
-        let error = match n.location {
-            Some(l) => error.at_line(l),
-            None => error,
-        };
         self.faults.push(Fault {
             item,
             placed: self.order.len(),
-            error,
+            error: self.items[item].node.located(error),
         });
     }
 
