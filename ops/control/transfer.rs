@@ -4,6 +4,7 @@
 //! tensor in host memory, whatever their device is.
 
 use crate::device::cuda::Gpu;
+use crate::dtype::{DType, expect_dtype};
 use crate::error::Result;
 use crate::grad::Grad;
 use crate::kernel::{AnyKernel, AsyncCall, AsyncKernel, Channel, KernelDef, KernelInit, OpContext};
@@ -71,10 +72,16 @@ fn send(init: &KernelInit<'_>) -> Result<AnyKernel> {
 }
 
 fn receive(init: &KernelInit<'_>) -> Result<AnyKernel> {
-    Ok(AnyKernel::later(Receive(channel(init)?)))
+    Ok(AnyKernel::later(Receive {
+        channel: channel(init)?,
+        dtype: init.attrs.dtype("tensor_type")?,
+    }))
 }
 
-struct Receive(Channel);
+struct Receive {
+    channel: Channel,
+    dtype: DType,
+}
 
 impl AsyncKernel for Receive {
     fn start(&self, call: AsyncCall) {
@@ -83,11 +90,15 @@ impl AsyncKernel for Receive {
             "_Recv" => call.env.gpu.clone(),
             _ => None,
         };
+        let dtype = self.dtype;
         let done = Box::new(move |got: Result<Option<Tensor>>| match got {
+            Ok(Some(t)) if t.dtype() != dtype => {
+                call.finish(expect_dtype(dtype, t.dtype()).map(|()| Vec::new()));
+            }
             Ok(Some(t)) => bring(t, on_gpu.as_ref(), call),
             other => call.finish(other.map(|_| Vec::new())),
         });
-        step.rendezvous.receive(&self.0, at, done);
+        step.rendezvous.receive(&self.channel, at, done);
     }
 }
 

@@ -32,9 +32,6 @@
 #define TESTS NOTHING
 #endif
 
-#define SELU_SCALE 1.0507009873554804934193349852946
-#define SELU_SCALE_ALPHA 1.7580993408473768599402175208123
-
 REALS(add, plus(x, y))
 REALS(sub, minus(x, y))
 REALS(mul, times(x, y))

@@ -1,5 +1,8 @@
 // Arithmetic of single elements, as the CPU kernels do it: integers wrap.
 
+#define SELU_SCALE 1.0507009873554804934193349852946
+#define SELU_SCALE_ALPHA 1.7580993408473768599402175208123
+
 template <class T> __device__ T plus(T x, T y) { return T(u64(x) + u64(y)); }
 template <> __device__ float plus(float x, float y) { return x + y; }
 template <> __device__ double plus(double x, double y) { return x + y; }

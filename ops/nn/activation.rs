@@ -32,28 +32,13 @@ where
     ]
 }
 
-/// Inputs 0 and 1 must have one shape.
-///
-/// # Errors
-/// `InvalidArgument` "… must have the same size and shape.  Input 0: [2] != input 1: [3]".
-pub(super) fn same_shape(ctx: &OpContext<'_>) -> Result<()> {
-    let (a, b) = (ctx.input(0)?.shape(), ctx.input(1)?.shape());
-    if a == b {
-        return Ok(());
-    }
-    Err(Error::invalid_argument(format!(
-        "Inputs to operation {} of type {} must have the same size and shape.  Input 0: {a} != input 1: {b}",
-        ctx.node.name, ctx.node.op
-    )))
-}
-
 /// A function of the elements of two tensors of one shape.
 fn paired<F: Binary<T>, T: Element>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let AnyKernel::Sync(inner) = binary::<F, T>(init)? else {
         return Err(Error::internal("an elementwise kernel that waits"));
     };
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
-        same_shape(ctx)?;
+        cuda::same_shape(ctx)?;
         inner.compute(ctx)
     }))
 }

@@ -1,6 +1,5 @@
 //! LeakyRelu: x above 0, else alpha · x.
 
-use super::activation::same_shape;
 use crate::device::cpu::{Disjoint, Loop, vectorized};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -68,7 +67,7 @@ fn new<T: Float>(init: &KernelInit<'_>) -> Result<AnyKernel> {
     let is_grad = init.inputs.len() > 1;
     Ok(AnyKernel::new(move |ctx: &mut OpContext<'_>| {
         if is_grad {
-            same_shape(ctx)?;
+            cuda::same_shape(ctx)?;
         }
         let shape = ctx.input(0)?.shape().clone();
         ctx.data::<T>(0)?;

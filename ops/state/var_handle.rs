@@ -184,18 +184,23 @@ pub(crate) static DESTROY_RESOURCE_OP: OpEntry = OpEntry {
         infer: |ctx| ctx.with_rank(0, 0).map(|_| ()),
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |init| {
-        let lenient = init.attrs.bool("ignore_lookup_error")?;
-        Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
-            let handle = ctx.handle(0)?;
-            ctx.env.admit(handle)?;
-            match ctx.env.resources.remove_handle(handle) {
-                Err(e) if lenient && e.code() == Code::NotFound => Ok(()),
-                outcome => outcome,
-            }
-        }))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[], new_destroy),
+        KernelDef::gpu_host(&[], &["resource"], new_destroy),
+    ],
 };
+
+fn new_destroy(init: &KernelInit<'_>) -> Result<AnyKernel> {
+    let lenient = init.attrs.bool("ignore_lookup_error")?;
+    Ok(AnyKernel::cheap(move |ctx: &mut OpContext<'_>| {
+        let handle = ctx.handle(0)?;
+        ctx.env.admit(handle)?;
+        match ctx.env.resources.remove_handle(handle) {
+            Err(e) if lenient && e.code() == Code::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }))
+}
 
 pub(crate) static DISABLE_COPY_ON_READ: OpEntry = OpEntry {
     def: OpDef {
@@ -205,10 +210,15 @@ pub(crate) static DISABLE_COPY_ON_READ: OpEntry = OpEntry {
         infer: |ctx| ctx.with_rank(0, 0).map(|_| ()),
     },
     grad: Grad::NotDifferentiable,
-    kernels: &[KernelDef::cpu(&[], |_| {
-        // Reads share the buffer anyway; only the variable has to exist.
-        Ok(AnyKernel::cheap(|ctx: &mut OpContext<'_>| {
-            ctx.variable(0).map(|_| ())
-        }))
-    })],
+    kernels: &[
+        KernelDef::cpu(&[], new_disable),
+        KernelDef::gpu_host(&[], &["resource"], new_disable),
+    ],
 };
+
+/// Reads share the buffer anyway; only the variable has to exist.
+fn new_disable(_: &KernelInit<'_>) -> Result<AnyKernel> {
+    Ok(AnyKernel::cheap(|ctx: &mut OpContext<'_>| {
+        ctx.variable(0).map(|_| ())
+    }))
+}

@@ -22,7 +22,7 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Fact {
     devices: Vec<Device>,
-    /// Why there is no GPU; nothing when there is one.
+    /// Why there is no GPU, or why one that the machine has is not here; nothing when all are.
     no_gpu: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl Args {
         let devices = std::iter::once(cpu).chain(found.gpus.iter().map(gpu));
         let fact = Fact {
             devices: devices.collect(),
-            no_gpu: found.gpus.is_empty().then(|| found.why_none.clone()),
+            no_gpu: (!found.why_none.is_empty()).then(|| found.why_none.clone()),
         };
         match self.json {
             true => out.json(&fact)?,
@@ -127,9 +127,10 @@ fn print(fact: &Fact, out: &mut Out) -> Done {
         }
         writeln!(out, "  ops      {} of {}", d.ops, d.all_ops)?;
     }
-    match &fact.no_gpu {
-        Some(why) => Ok(writeln!(out, "no GPU: {why}")?),
-        None => Ok(()),
+    match (&fact.no_gpu, fact.devices.len()) {
+        (Some(why), 1) => Ok(writeln!(out, "no GPU: {why}")?),
+        (Some(why), _) => Ok(writeln!(out, "GPUs: {why}")?),
+        (None, _) => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use super::plan::{Action, Executable};
 use super::ready::{Lines, Slice};
 use super::trace::{Started, Trace, Waited};
 use crate::device::cpu::ThreadPool;
-use crate::dtype::DType;
+use crate::dtype::{DType, expect_dtype};
 use crate::error::{Code, Error, Result};
 use crate::kernel::{AsyncCall, FrameIter, OpContext, Step, Value};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -422,9 +422,8 @@ impl Run {
                 self.finish_node(this, outputs, ready, dead);
             }
             Err(e) => {
-                let e = e
-                    .at_node(&n.info.name, &n.info.op)
-                    .on_device(&n.info.device);
+                let at = n.made_for.as_ref().unwrap_or(&n.info);
+                let e = e.at_node(&at.name, &at.op).on_device(&at.device);
                 self.fail(match n.location {
                     Some(l) => e.at_line(l),
                     None => e,
@@ -509,7 +508,8 @@ impl Run {
         self.release(1);
     }
 
-    /// Replaces references by values where the kernel wants a value.
+    /// Replaces references by values where the kernel wants a value. A kernel on a GPU reads what it is given as elements of
+    /// its own type, so others are refused.
     fn dereference(
         &self,
         n: &super::plan::PlanNode,
@@ -518,6 +518,11 @@ impl Run {
         for (v, takes_ref) in inputs.iter_mut().zip(&n.takes_ref) {
             if let (Some(Value::Ref(variable)), false) = (&*v, takes_ref) {
                 *v = Some(Value::Tensor(variable.read()?));
+            }
+        }
+        for (v, dtype) in inputs.iter().zip(&n.gpu_types) {
+            if let Some(Value::Tensor(t)) = v {
+                expect_dtype(*dtype, t.dtype())?;
             }
         }
         Ok(())

@@ -36,6 +36,10 @@ struct Spot {
     on_host: bool,
 }
 
+/// For each node that passes a tensor on: the node that it was made for, and the device of that. What goes wrong with the
+/// tensor is that node's error, as it is where nothing has to cross.
+pub(super) type MadeFor = HashMap<NodeId, (Arc<Node>, u32)>;
+
 /// Where fed tensors come from and fetched ones go.
 const CLIENT: Spot = Spot {
     device: 0,
@@ -55,9 +59,9 @@ pub(super) fn partition(
     fetches: &mut [Endpoint],
     registry: &Registry,
     devices: &DeviceSet,
-) -> Result<()> {
+) -> Result<MadeFor> {
     if drafts.iter().all(|d| d.device == 0) {
-        return Ok(());
+        return Ok(MadeFor::default());
     }
     let places: HashMap<NodeId, usize> = drafts
         .iter()
@@ -73,6 +77,7 @@ pub(super) fn partition(
         devices,
         copies: HashMap::new(),
         made: 0,
+        made_for: MadeFor::default(),
     };
     p.close_loops();
     let memory: Vec<Memory> = p
@@ -103,7 +108,7 @@ pub(super) fn partition(
                 Some(there) if there != here => there,
                 _ => continue,
             };
-            let brought = p.bring(from, there, here, fed.contains(&from));
+            let brought = p.bring(from, there, here, fed.contains(&from), i);
             let brought = brought.and_then(|e| p.may_cross(i, k, there.device).map(|()| e));
             let n = &p.drafts[i].node;
             p.drafts[i].inputs[k] = brought.map_err(|e| n.located(e))?;
@@ -111,11 +116,11 @@ pub(super) fn partition(
     }
     for e in fetches {
         let there = spot_of(&p, e).filter(|there| !there.on_host);
-        if let Some(there) = there {
-            *e = p.bring(*e, there, CLIENT, false)?;
+        if let (Some(there), Some(i)) = (there, p.places.get(&e.node).copied()) {
+            *e = p.bring(*e, there, CLIENT, false, i)?;
         }
     }
-    Ok(())
+    Ok(p.made_for)
 }
 
 struct Partitioner<'a> {
@@ -128,6 +133,7 @@ struct Partitioner<'a> {
     /// What a tensor is called in a place that is not its own.
     copies: HashMap<(Endpoint, Spot), Endpoint>,
     made: usize,
+    made_for: MadeFor,
 }
 
 impl Partitioner<'_> {
@@ -183,8 +189,15 @@ impl Partitioner<'_> {
         )))
     }
 
-    /// The name of a tensor in another place.
-    fn bring(&mut self, e: Endpoint, there: Spot, here: Spot, is_fed: bool) -> Result<Endpoint> {
+    /// The name of a tensor in another place, for the draft that wants it there.
+    fn bring(
+        &mut self,
+        e: Endpoint,
+        there: Spot,
+        here: Spot,
+        is_fed: bool,
+        wanted_by: usize,
+    ) -> Result<Endpoint> {
         if let Some(known) = self.copies.get(&(e, here)) {
             return Ok(*known);
         }
@@ -192,20 +205,28 @@ impl Partitioner<'_> {
             // The node of a fed tensor is not among those that run.
             let beside = self.all.get(e.node.number()).cloned();
             let beside = beside.ok_or_else(|| Error::internal("a feed of no node"))?;
-            return self.transfer(&beside, e, there, here);
+            return self.transfer(&beside, e, there, here, wanted_by);
         }
         let source = self.places.get(&e.node).map(|i| &self.drafts[*i]);
         let source = source.ok_or_else(|| Error::internal("an edge from nowhere"))?;
         let node = source.node.clone();
         let values = source.constants.clone().or_else(|| constant(&node));
         let Some(values) = values else {
-            return self.transfer(&node, e, there, here);
+            return self.transfer(&node, e, there, here, wanted_by);
         };
         let (inputs, controls) = (source.inputs.clone(), source.controls.clone());
         let mut copy = (*node).clone();
         copy.id = self.next_id();
-        // One for host memory stands on the first device, whose constants lie there.
+        // One for host memory stands on the first device, whose constants lie there. Where the value goes decides, and
+        // not the node: what it gives may lie in host memory wherever the node is.
         let device = if here.on_host { 0 } else { here.device };
+        let mut values = values;
+        if let (Some(gpu), Some(value)) = (
+            &self.devices.env(device)?.gpu,
+            values.get_mut(e.port as usize),
+        ) {
+            *value = gpu.upload(value)?;
+        }
         let copy = self.add(copy, device, inputs, controls, Some(values));
         let copy = Endpoint {
             node: copy,
@@ -221,11 +242,13 @@ impl Partitioner<'_> {
         e: Endpoint,
         there: Spot,
         here: Spot,
+        wanted_by: usize,
     ) -> Result<Endpoint> {
         let ty = source.outputs.get(e.port as usize);
-        let dtype = ty
-            .ok_or_else(|| Error::internal("an edge from no output"))?
-            .base;
+        let ty = *ty.ok_or_else(|| Error::internal("an edge from no output"))?;
+        let dtype = ty.base;
+        let d = &self.drafts[wanted_by];
+        let wanted = (d.node.clone(), d.device, d.controls.clone());
         let value = TypeRef {
             base: dtype,
             is_ref: false,
@@ -261,21 +284,33 @@ impl Partitioner<'_> {
         };
         let mut send = self.node(send, source, send_attrs)?;
         send.input_types = vec![value];
+        send.location = wanted.0.location;
         let mut recv = self.node(recv, source, recv_attrs)?;
         recv.outputs = vec![value];
+        recv.location = wanted.0.location;
         recv.shapes = source
             .shapes
             .get(e.port as usize)
             .cloned()
             .into_iter()
             .collect();
-        let send = self.add(send, there.device, vec![e], Vec::new(), None);
+        let controls = match ty.is_ref {
+            true => wanted.2,
+            false => Vec::new(),
+        };
+        let send = self.add(send, there.device, vec![e], controls, None);
         let recv = self.add(recv, here.device, Vec::new(), vec![send], None);
+        for made in [send, recv] {
+            self.made_for.insert(made, (wanted.0.clone(), wanted.1));
+        }
         let copy = Endpoint {
             node: recv,
             port: 0,
         };
-        self.copies.insert((e, here), copy);
+        // A variable's value is that of the time when it is wanted: each has its own.
+        if !ty.is_ref {
+            self.copies.insert((e, here), copy);
+        }
         Ok(copy)
     }
 

@@ -5,10 +5,11 @@ use super::find_kernel;
 use super::functions::{Calls, expand};
 use super::loops::assign_frames;
 use super::memory::Memory;
-use super::partition::{is_made_here, is_transfer, partition};
+use super::partition::{MadeFor, is_made_here, is_transfer, partition};
 use super::place::{Placements, Snapshot};
 use super::prune::{RunSignature, prune};
 use super::simplify::{Draft, simplify};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::graph::{Endpoint, Graph, Node, NodeId};
 use crate::kernel::{AnyKernel, AsyncKernel, Cheap, Env, Kernel, KernelInit, NodeInfo, OpContext};
@@ -28,7 +29,7 @@ pub(super) struct Executable {
     /// Where each fed value goes.
     pub(super) feeds: Vec<Vec<Edge>>,
     /// Names and types of the feeds, for messages.
-    pub(super) feed_types: Vec<(String, crate::dtype::DType)>,
+    pub(super) feed_types: Vec<(String, DType)>,
     pub(super) fetch_names: Vec<String>,
     /// The loops; the first entry stands for what is outside of all loops.
     pub(super) frames: Vec<FramePlan>,
@@ -58,8 +59,12 @@ pub(super) struct PlanNode {
     /// The number of its device.
     pub(super) device: u32,
     pub(super) location: Option<&'static Location<'static>>,
+    /// The node whose errors its errors are, when it only passes a tensor on.
+    pub(super) made_for: Option<Arc<NodeInfo>>,
     /// For each data input, whether the kernel takes a reference as it is.
     pub(super) takes_ref: Vec<bool>,
+    /// The element types of the inputs of a kernel on a GPU, which takes them on trust; empty elsewhere.
+    pub(super) gpu_types: Vec<DType>,
     pub(super) control_inputs: u32,
     /// The consumers of each output.
     pub(super) outputs: Vec<Vec<Edge>>,
@@ -141,15 +146,16 @@ pub(super) fn compile(
         simplify(&mut needed, &flat, &mut fetches, registry, devices.client());
     }
     let feeds = &signature.feeds;
-    partition(&mut needed, &all, feeds, &mut fetches, registry, devices)?;
+    let made_for = partition(&mut needed, &all, feeds, &mut fetches, registry, devices)?;
     let mut numbers: HashMap<NodeId, u32> = HashMap::with_capacity(needed.len());
     for (i, n) in needed.iter().enumerate() {
         numbers.insert(n.node.id, i as u32);
     }
     let mut nodes = Vec::with_capacity(needed.len());
     for n in &needed {
-        let planned = plan_node(n, registry, devices, &lasting.kernels, &numbers)
+        let mut planned = plan_node(n, registry, devices, &lasting.kernels, &numbers)
             .map_err(|e| n.node.located(e))?;
+        planned.made_for = for_whom(&made_for, n, devices)?;
         nodes.push(planned);
     }
     let fed: HashMap<Endpoint, usize> = signature
@@ -282,6 +288,10 @@ fn plan_node(
             }
         }
     };
+    let gpu_types = match env.gpu {
+        Some(_) => n.input_types.iter().map(|t| t.base).collect(),
+        None => Vec::new(),
+    };
     let keeps_ref = n.op.name.starts_with("Ref");
     Ok(PlanNode {
         action,
@@ -290,12 +300,14 @@ fn plan_node(
         env,
         device: draft.device,
         location: n.location,
+        made_for: None,
         takes_ref: draft
             .inputs
             .iter()
             .zip(&n.input_types)
-            .map(|(_, t)| t.is_ref || keeps_ref && t.base != crate::dtype::DType::Bool)
+            .map(|(_, t)| t.is_ref || keeps_ref && t.base != DType::Bool)
             .collect(),
+        gpu_types,
         slot: 0,
         control_inputs: draft
             .controls
@@ -308,7 +320,23 @@ fn plan_node(
     })
 }
 
-/// The constants of a node as its device holds them.
+/// The node that a transfer was made for.
+fn for_whom(
+    made_for: &MadeFor,
+    draft: &Draft,
+    devices: &DeviceSet,
+) -> Result<Option<Arc<NodeInfo>>> {
+    let Some((node, device)) = made_for.get(&draft.node.id) else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(NodeInfo {
+        name: node.name.clone(),
+        op: node.op.name.clone(),
+        device: devices.env(*device)?.device.clone(),
+    })))
+}
+
+/// The constants of a node as its device holds them; those that partitioning made again lie where they are wanted.
 fn constants(draft: &Draft, registry: &Registry, env: &Env) -> Result<Vec<Tensor>> {
     let values = draft.constants.clone().unwrap_or_default();
     let Some(gpu) = &env.gpu else {
@@ -317,6 +345,9 @@ fn constants(draft: &Draft, registry: &Registry, env: &Env) -> Result<Vec<Tensor
     let on_host = Memory::of(&draft.node, registry, env).outputs;
     let pairs = values.into_iter().zip(on_host);
     pairs
-        .map(|(t, on_host)| if on_host { Ok(t) } else { gpu.upload(&t) })
+        .map(|(t, on_host)| match on_host || t.is_on_gpu() {
+            true => Ok(t),
+            false => gpu.upload(&t),
+        })
         .collect()
 }

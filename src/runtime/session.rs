@@ -8,7 +8,7 @@ use super::run_metadata::RunMetadata;
 use super::targets::{IntoFeeds, IntoFetches, IntoTargets};
 use super::trace::Trace;
 use crate::device::cpu::ThreadPool;
-use crate::device::cuda::discover;
+use crate::device::cuda::{Gpu, discover};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::kernel::{Cancellation, Rendezvous, Step};
@@ -101,11 +101,6 @@ impl Session {
     /// # Errors
     /// The first mistake made while the graph was built.
     pub fn with_options(graph: &Graph, options: &SessionOptions) -> Result<Session> {
-        graph.check()?;
-        let registry = Registry::of(graph)
-            .cloned()
-            .ok_or_else(|| Error::invalid_argument("the graph was not made with a registry"))?;
-        let pool = ThreadPool::new(options.threads);
         let gpus = match options.gpu_devices {
             0 => &[],
             most => {
@@ -113,6 +108,15 @@ impl Session {
                 &all[..all.len().min(most)]
             }
         };
+        Session::on_gpus(graph, options, gpus)
+    }
+
+    fn on_gpus(graph: &Graph, options: &SessionOptions, gpus: &[Arc<Gpu>]) -> Result<Session> {
+        graph.check()?;
+        let registry = Registry::of(graph)
+            .cloned()
+            .ok_or_else(|| Error::invalid_argument("the graph was not made with a registry"))?;
+        let pool = ThreadPool::new(options.threads);
         let devices = DeviceSet::new(
             options.cpu_devices,
             gpus,
@@ -502,3 +506,7 @@ mod tests {
         assert_eq!(out[0].data::<f32>().unwrap(), [-1.0]);
     }
 }
+
+#[cfg(test)]
+#[path = "gpu_session_tests.rs"]
+mod gpu_session_tests;

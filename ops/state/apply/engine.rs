@@ -5,6 +5,7 @@ use super::super::number::Float;
 use super::super::scatter::over_rows;
 use crate::device::cpu::Disjoint;
 use crate::device::cpu::{Loop, vectorized};
+use crate::dtype::expect_dtype;
 use crate::error::{Error, Result};
 use crate::kernel::{AnyKernel, OpContext, Value};
 use crate::op::ShapeCtx;
@@ -184,7 +185,8 @@ impl<const V: usize, const H: usize> Layout<V, H> {
         Ok(())
     }
 
-    /// The shape that all variables have, and a gradient for all rows too; every number must be a scalar.
+    /// The shape that all variables have, and a gradient for all rows too; the type is the gradient's, and every number
+    /// must be a scalar.
     pub(super) fn check(&self, ctx: &OpContext<'_>, tensors: &[&mut Tensor]) -> Result<Shape> {
         for (i, name, _) in self.scalars {
             let t = ctx.input(i)?;
@@ -209,6 +211,9 @@ impl<const V: usize, const H: usize> Layout<V, H> {
             }
         }
         let grad = ctx.input(self.grad.0)?;
+        for t in tensors {
+            expect_dtype(grad.dtype(), t.dtype())?;
+        }
         if self.indices.is_none() && *grad.shape() != shape {
             return Err(Error::invalid_argument(format!(
                 "{} and {} do not have the same shape{shape} {}",

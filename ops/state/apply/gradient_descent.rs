@@ -38,10 +38,11 @@ fn on_gpu(init: &KernelInit<'_>) -> Result<AnyKernel> {
             DENSE.check(ctx, &[var])?;
             let (alpha, delta) = (ctx.input(1)?.device_ptr()?, ctx.input(2)?.device_ptr()?);
             let (old, n) = (var.device_ptr()?, var.elements());
-            if !var.is_unique() {
-                *var = ctx.alloc(dtype, &var.shape().clone())?;
-            }
-            let args = [old, alpha, delta, var.device_ptr()?, Arg::I64(n as i64)];
+            let fresh = match var.is_unique() {
+                true => var.clone(),
+                false => ctx.alloc(dtype, var.shape())?,
+            };
+            let args = [old, alpha, delta, fresh.device_ptr()?, Arg::I64(n as i64)];
             // SAFETY: the arguments are the kernel's; `check` found that variable and gradient have `n` elements, alpha one.
             unsafe {
                 run(
@@ -52,6 +53,8 @@ fn on_gpu(init: &KernelInit<'_>) -> Result<AnyKernel> {
                     args,
                 )
             }?;
+            // Not before the launch: the old block may be given to others as soon as it is dropped.
+            *var = fresh;
         }
         match ctx.num_outputs() {
             0 => Ok(()),

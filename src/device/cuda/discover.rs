@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 pub struct Gpus {
     /// One for each device of the driver, in its order.
     pub gpus: Vec<Arc<Gpu>>,
-    /// Why there is none; empty when there is one.
+    /// Why there is none, or not all that the machine has; empty when all are here.
     pub why_none: String,
 }
 
@@ -67,11 +67,20 @@ fn emulated(count: &str) -> Result<Gpus> {
 
 #[cfg(feature = "cuda")]
 fn look() -> Gpus {
-    let driver: Arc<dyn Driver> = match super::real::Real::open() {
-        Ok(real) => Arc::new(real),
+    let real = match super::real::Real::open() {
+        Ok(real) => real,
         Err(why) => return Gpus::none(why),
     };
-    Gpus::of(&driver).unwrap_or_else(|e| Gpus::none(e.message()))
+    let left_out = real.left_out();
+    let driver: Arc<dyn Driver> = Arc::new(real);
+    match Gpus::of(&driver) {
+        Ok(found) if found.why_none.is_empty() => Gpus {
+            why_none: left_out,
+            ..found
+        },
+        Ok(found) => found,
+        Err(e) => Gpus::none(e.message()),
+    }
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -42,8 +42,6 @@ pub enum Arg {
     Ptr(DevicePtr),
     /// An `int`.
     I32(i32),
-    /// An `unsigned int`.
-    U32(u32),
     /// A `long long`.
     I64(i64),
     /// An `unsigned long long`.
@@ -66,7 +64,6 @@ impl Arg {
         match self {
             Arg::Ptr(p) => SmallVec::from_slice(&p.0.to_ne_bytes()),
             Arg::I32(v) => SmallVec::from_slice(&v.to_ne_bytes()),
-            Arg::U32(v) => SmallVec::from_slice(&v.to_ne_bytes()),
             Arg::I64(v) => SmallVec::from_slice(&v.to_ne_bytes()),
             Arg::U64(v) => SmallVec::from_slice(&v.to_ne_bytes()),
             Arg::F32(v) => SmallVec::from_slice(&v.to_ne_bytes()),
@@ -230,19 +227,16 @@ pub trait Driver: Send + Sync {
         from: DevicePtr,
         bytes: usize,
     ) -> Result<()>;
-    /// Queues the filling of device memory with one byte.
-    ///
-    /// # Safety
-    /// The range exists until it is filled.
-    ///
-    /// # Errors
-    /// What the driver says.
-    unsafe fn fill(&self, stream: StreamId, to: DevicePtr, byte: u8, bytes: usize) -> Result<()>;
     /// Compiles CUDA C++ for a device; `name` stands in messages. The image is one for [`Driver::load`].
     ///
     /// # Errors
     /// `Internal` with the compiler's messages.
     fn compile(&self, device: usize, source: &str, name: &str) -> Result<Vec<u8>>;
+    /// Forgets the image that [`Driver::compile`] may have kept of a source, since it could not be loaded; the next call
+    /// makes it anew. Whether there was one.
+    fn forget(&self, _device: usize, _source: &str, _name: &str) -> bool {
+        false
+    }
     /// Loads an image. Modules live as long as the driver.
     ///
     /// # Errors
@@ -272,6 +266,6 @@ pub trait Driver: Send + Sync {
     /// `f` must not call the driver and must be quick: the stream goes on after it.
     ///
     /// # Errors
-    /// What the driver says; `f` is then not called.
+    /// What the driver says; `f` may then be called all the same, when the error is one of earlier work.
     fn call_host(&self, stream: StreamId, f: HostCall) -> Result<()>;
 }

@@ -2,7 +2,7 @@
 
 use super::driver::*;
 use crate::error::{Error, Result};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +18,10 @@ pub(crate) struct Fake {
     allocations: AtomicUsize,
     launches: AtomicUsize,
     failing: AtomicBool,
+    compiler: Mutex<()>,
+    damaged: AtomicBool,
+    /// Set when host calls are refused: whether they come all the same.
+    refused: Mutex<Option<bool>>,
 }
 
 impl Fake {
@@ -38,6 +42,9 @@ impl Fake {
             allocations: AtomicUsize::new(0),
             launches: AtomicUsize::new(0),
             failing: AtomicBool::new(false),
+            compiler: Mutex::default(),
+            damaged: AtomicBool::new(false),
+            refused: Mutex::default(),
         }
     }
     pub(crate) fn allocations(&self) -> usize {
@@ -64,6 +71,21 @@ impl Fake {
     }
     pub(crate) fn fail_copies(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
+    }
+    /// Nothing is compiled as long as this lives.
+    pub(crate) fn hold_compiler(&self) -> MutexGuard<'_, ()> {
+        self.compiler.lock()
+    }
+    /// Host calls are errors from now on, whether or not they are queued.
+    pub(crate) fn refuse_calls(&self, queued: bool) {
+        *self.refused.lock() = Some(queued);
+    }
+    pub(crate) fn accept_calls(&self) {
+        *self.refused.lock() = None;
+    }
+    /// No image can be loaded until it is forgotten.
+    pub(crate) fn damage_image(&self) {
+        self.damaged.store(true, Ordering::SeqCst);
     }
     fn number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::SeqCst)
@@ -156,17 +178,19 @@ impl Driver for Fake {
     ) -> Result<()> {
         self.copy(to.0 as *mut u8, from.0 as *const u8, n)
     }
-    unsafe fn fill(&self, _: StreamId, to: DevicePtr, byte: u8, bytes: usize) -> Result<()> {
-        // SAFETY: the caller vouches for the range.
-        unsafe { std::ptr::write_bytes(to.0 as *mut u8, byte, bytes) };
-        Ok(())
-    }
     fn compile(&self, _: usize, source: &str, _: &str) -> Result<Vec<u8>> {
+        let _held = self.compiler.lock();
         let functions = source.lines().last().unwrap_or("");
         self.sources.lock().push(functions.into());
         Ok(functions.into())
     }
+    fn forget(&self, _: usize, _: &str, _: &str) -> bool {
+        self.damaged.swap(false, Ordering::SeqCst)
+    }
     fn load(&self, _: usize, image: &[u8]) -> Result<ModuleId> {
+        if self.damaged.load(Ordering::SeqCst) {
+            return Err(Error::internal("not an image"));
+        }
         let sources = self.sources.lock();
         let found = sources.iter().position(|s| s.as_bytes() == image);
         Ok(ModuleId(found.expect("an image of this driver") as u64))
@@ -184,7 +208,16 @@ impl Driver for Fake {
         Ok(())
     }
     fn call_host(&self, _: StreamId, f: HostCall) -> Result<()> {
-        f(Ok(()));
-        Ok(())
+        let refused = *self.refused.lock();
+        let late = Error::internal("an earlier error");
+        match refused {
+            None => f(Ok(())),
+            Some(true) => f(Err(late.clone())),
+            Some(false) => return Err(late),
+        }
+        match refused {
+            None => Ok(()),
+            Some(_) => Err(late),
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::tensor::ledger::{Ledger, taken};
 use crate::tensor::{Allocator, DeviceMemory};
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +37,7 @@ pub struct Gpu {
     pub(super) given: AtomicU64,
     /// How much of it is known to be done.
     pub(super) done: AtomicU64,
+    marks: Mutex<Marks>,
     kernels: Arc<Kernels>,
     pub(super) staging: Staging,
     pub(super) completion: Completion,
@@ -60,6 +62,7 @@ impl Gpu {
             order: Mutex::new(driver.event(index)?),
             given: AtomicU64::new(0),
             done: AtomicU64::new(0),
+            marks: Mutex::default(),
             kernels: Kernels::new(driver.clone(), index),
             staging: Staging::new(driver.clone(), index),
             completion: Completion::new(index)?,
@@ -149,7 +152,48 @@ impl Gpu {
 
     /// Counts what the compute stream was just given (not before, so that who reads the count knows all of it queued).
     pub(super) fn queued(&self) {
-        self.given.fetch_add(1, Ordering::AcqRel);
+        let before = self.given.fetch_add(1, Ordering::AcqRel);
+        if before % MARK_EVERY == MARK_EVERY - 1 {
+            self.mark();
+        }
+    }
+
+    /// Records how far the compute stream was filled. A mark that cannot be made is not missed: the next one does.
+    fn mark(&self) {
+        let mut marks = self.marks.lock();
+        self.look_at(&mut marks);
+        if marks.waiting.len() >= MOST_MARKS {
+            return;
+        }
+        let spare = marks.spare.pop();
+        let Ok(event) = spare.map_or_else(|| self.driver.event(self.index), Ok) else {
+            return;
+        };
+        let given = self.given.load(Ordering::Acquire);
+        match self.driver.record(event, self.compute) {
+            Ok(()) => marks.waiting.push_back((given, event)),
+            Err(_) => marks.spare.push(event),
+        }
+    }
+
+    /// Takes off the marks that the compute stream has passed.
+    fn look_at(&self, marks: &mut Marks) {
+        while let Some((given, event)) = marks.waiting.front().copied()
+            && self.driver.is_over(event).unwrap_or(false)
+        {
+            self.done.fetch_max(given, Ordering::AcqRel);
+            marks.waiting.pop_front();
+            marks.spare.push(event);
+        }
+    }
+
+    /// Whether the compute stream is known to have done that much of what it was given.
+    pub(super) fn is_done(&self, given: u64) -> bool {
+        let known = || given <= self.done.load(Ordering::Acquire);
+        known() || {
+            self.look_at(&mut self.marks.lock());
+            known()
+        }
     }
 
     /// What `after` is given from now on begins after what `before` was given so far, here or on another GPU.
@@ -161,13 +205,37 @@ impl Gpu {
 
     /// A block for a tensor.
     pub(super) fn take(self: &Arc<Gpu>, bytes: usize, prefer: Prefer) -> Result<GpuBlock> {
-        let (block, in_use) = self.blocks.take(bytes, prefer)?;
+        let taken_now = self.blocks.take(bytes, prefer);
+        let (block, in_use) = match taken_now {
+            Err(_) if bytes <= self.stats().limit => {
+                // What copies still hold comes back when they are over.
+                for stream in [self.inward, self.outward] {
+                    self.driver.synchronize(stream)?;
+                }
+                self.completion.wait();
+                self.blocks.take(bytes, prefer)?
+            }
+            other => other?,
+        };
         Ok(GpuBlock {
             ledger: taken(Allocator::Gpu(self.index), block.size, in_use),
             block,
             gpu: self.clone(),
         })
     }
+}
+
+/// So many launches lie between two marks in the compute stream.
+const MARK_EVERY: u64 = 32;
+/// No more marks than this are made before one is passed.
+const MOST_MARKS: usize = 64;
+
+/// Events in the compute stream, the oldest first, with how much it had been given when they were recorded, and events
+/// to make others of. They tell what is done where nothing comes back to the host.
+#[derive(Default)]
+struct Marks {
+    waiting: VecDeque<(u64, EventId)>,
+    spare: Vec<EventId>,
 }
 
 impl Drop for Gpu {
@@ -262,6 +330,36 @@ mod tests {
         }
         launch(&gpu, DType::F32, "f").unwrap();
         assert_eq!((fake.compiled(), fake.launched()), (1, 1));
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_loaded_is_made_once_more() {
+        let fake = Arc::new(Fake::new(1, 1 << 20));
+        let gpu = Gpu::new(fake.clone(), 0).unwrap();
+        fake.damage_image();
+        launch(&gpu, DType::F32, "f").unwrap();
+        assert_eq!((fake.compiled(), fake.launched()), (2, 1));
+    }
+
+    /// Nothing comes back to the host, and yet what is done becomes known.
+    #[test]
+    fn what_is_done_is_known_without_downloads() {
+        let fake = Arc::new(Fake::new(1, 1 << 20));
+        let gpu = Gpu::new(fake.clone(), 0).unwrap();
+        let given = |gpu: &Gpu| gpu.given.load(Ordering::Acquire);
+        let before = given(&gpu);
+        for _ in 0..MARK_EVERY {
+            launch(&gpu, DType::F32, "f").unwrap();
+        }
+        assert!(gpu.is_done(before + 1) && gpu.is_done(MARK_EVERY));
+        launch(&gpu, DType::F32, "f").unwrap();
+        assert!(!gpu.is_done(given(&gpu)));
+        // No more events than are needed at once.
+        for _ in 0..10 * MARK_EVERY * MOST_MARKS as u64 {
+            launch(&gpu, DType::F32, "f").unwrap();
+        }
+        let marks = gpu.marks.lock();
+        assert!(marks.waiting.len() + marks.spare.len() <= 2);
     }
 
     #[test]

@@ -117,10 +117,15 @@ impl Kernels {
         }
         let Unit(source, dtype) = unit;
         let name = format!("{} for {dtype}", source.name);
-        let image = self
-            .driver
-            .compile(self.device, &source.text(dtype)?, &name)?;
-        let id = self.driver.load(self.device, &image)?;
+        let text = source.text(dtype)?;
+        let made = || {
+            let image = self.driver.compile(self.device, &text, &name)?;
+            self.driver.load(self.device, &image)
+        };
+        let id = made().or_else(|e| match self.driver.forget(self.device, &text, &name) {
+            true => made(),
+            false => Err(e),
+        })?;
         *module = Some(id);
         Ok(id)
     }

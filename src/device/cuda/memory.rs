@@ -77,8 +77,10 @@ impl Blocks {
     /// `ResourceExhausted` when there is none even after everything that waits was given back to the driver.
     pub(super) fn take(&self, bytes: usize, prefer: Prefer) -> Result<(Block, usize)> {
         let size = size_class(bytes).ok_or_else(|| exhausted(bytes))?;
+        // The class may be larger than what is left.
+        let least = bytes.max(1).next_multiple_of(SMALLEST);
         let mut state = self.state.lock();
-        let fits = size..=size.saturating_add(size / 4);
+        let fits = least..=size.saturating_add(size / 4);
         let found = state.waiting.range_mut(fits).next();
         if let Some((&class, blocks)) = found {
             let block = match prefer {
@@ -98,8 +100,6 @@ impl Blocks {
             Ok(block) => block,
             Err(_) => {
                 self.trim(&mut state);
-                // The class may be larger than what is left.
-                let least = bytes.max(1).next_multiple_of(SMALLEST);
                 self.fresh(&mut state, size)
                     .or_else(|_| self.fresh(&mut state, least))?
             }
@@ -212,5 +212,23 @@ mod tests {
         assert_eq!(blocks.give(all), 0);
         blocks.release();
         assert_eq!((blocks.stats().waiting, fake.live()), (0, 0));
+    }
+
+    #[test]
+    fn a_block_smaller_than_its_class_is_found_again() {
+        let fake = Arc::new(Fake::new(1, 1 << 20));
+        let blocks = Blocks::new(fake.clone(), 0, 1 << 20);
+        let take = |bytes| blocks.take(bytes, Prefer::Newest).unwrap().0;
+        let (small, most) = (take(1), (1 << 20) - 512);
+        let large = take(most);
+        assert!(Some(large.size) < size_class(most));
+        for _ in 0..3 {
+            blocks.give(large);
+            assert_eq!(take(most).ptr, large.ptr);
+        }
+        assert_eq!(fake.allocations(), 2);
+        blocks.give(small);
+        blocks.give(large);
+        blocks.release();
     }
 }

@@ -1,5 +1,7 @@
 //! CUDA devices: what a driver must offer, one GPU with its memory, kernels and copies, and tensors in its memory.
 
+#[cfg(any(feature = "cuda", feature = "cuda-emulator"))]
+mod cache;
 mod discover;
 mod driver;
 #[cfg(feature = "cuda-emulator")]

@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::thread::ThreadId;
 
 /// Pinned buffers have at least this size.
 const SMALLEST_PINNED: usize = 1 << 16;
@@ -42,35 +43,51 @@ impl Gpu {
     /// `then` on a thread of the GPU's, which must not be held up for long.
     pub fn download(self: &Arc<Gpu>, tensor: &Tensor, then: Downloaded) {
         let after = self.given.load(Ordering::Acquire);
-        match self.queue_download(tensor) {
-            Err(e) => then(Err(e)),
-            Ok(pieces) => {
-                let (gpu, source) = (self.clone(), tensor.clone());
-                // Kept outside of the call, so that it is not lost when it is refused.
-                let slot = Arc::new(Mutex::new(Some(then)));
-                let (theirs, ledger) = (slot.clone(), charged());
-                let finish = move |outcome: Result<()>| {
-                    let Some(then) = theirs.lock().take() else {
-                        return;
-                    };
-                    let _charging = charge(ledger);
-                    let made = outcome.and_then(|()| {
-                        gpu.done.fetch_max(after, Ordering::AcqRel);
-                        gather(&source, &pieces)
-                    });
-                    for piece in pieces {
-                        gpu.staging.give(piece);
-                    }
-                    drop(source);
-                    then(made);
-                };
-                let queue = self.completion.clone();
-                let call = Box::new(move |outcome| queue.run(Box::new(move || finish(outcome))));
-                if let Err(e) = self.driver.call_host(self.outward, call)
-                    && let Some(then) = slot.lock().take()
-                {
-                    then(Err(e));
+        let pieces = match self.queue_download(tensor) {
+            Err(e) => return then(Err(e)),
+            Ok(pieces) => pieces,
+        };
+        let (gpu, ledger) = (self.clone(), charged());
+        let kept = (tensor.clone(), pieces);
+        self.when_over(self.outward, kept, move |(source, pieces), outcome| {
+            let _charging = charge(ledger);
+            let made = outcome.and_then(|()| {
+                gpu.done.fetch_max(after, Ordering::AcqRel);
+                gather(&source, &pieces)
+            });
+            for piece in pieces {
+                gpu.staging.give(piece);
+            }
+            drop(source);
+            then(made);
+        });
+    }
+
+    /// Keeps something until a stream has done what it was given so far, and then hands it to `then` on the GPU's own
+    /// thread. Where the driver refuses to tell when that is, it is waited for here.
+    fn when_over<T: Send + 'static>(
+        &self,
+        stream: StreamId,
+        kept: T,
+        then: impl FnOnce(T, Result<()>) + Send + 'static,
+    ) {
+        // Outside of the call, so that it is not lost when the call is refused.
+        let slot = Arc::new(Mutex::new(Some((kept, then))));
+        let (theirs, queue) = (slot.clone(), self.completion.clone());
+        let call = Box::new(move |outcome| {
+            queue.run(Box::new(move || {
+                let taken = theirs.lock().take();
+                if let Some((kept, then)) = taken {
+                    then(kept, outcome);
                 }
+            }));
+        });
+        if let Err(e) = self.driver.call_host(stream, call) {
+            // A stream that fails here does nothing any more.
+            let _ = self.driver.synchronize(stream);
+            let taken = slot.lock().take();
+            if let Some((kept, then)) = taken {
+                then(kept, Err(e));
             }
         }
     }
@@ -112,9 +129,7 @@ impl Gpu {
             self.driver
                 .on_device(self.inward, to, from, tensor.byte_size())
         };
-        let (source, queue) = (tensor.clone(), self.completion.clone());
-        let keep = Box::new(move |_| queue.run(Box::new(move || drop(source))));
-        let queued = queued.and_then(|()| self.driver.call_host(self.inward, keep));
+        self.when_over(self.inward, tensor.clone(), |source, _| drop(source));
         self.arrive(queued, tensor, block)
     }
 
@@ -133,7 +148,7 @@ impl Gpu {
 
     /// Lets the inward stream wait for what the block's last owner queued, unless that is known to be done.
     fn before_inward_copy(&self, block: &GpuBlock, bytes: usize) -> Result<()> {
-        if block.block.freed_at > self.done.load(Ordering::Acquire) {
+        if !self.is_done(block.block.freed_at) {
             self.order(self.compute, self.inward)?;
         }
         self.driver.given_out(self.inward, block.block.ptr, bytes)
@@ -156,8 +171,8 @@ impl Gpu {
         Ok(())
     }
 
-    fn queue_download(&self, tensor: &Tensor) -> Result<Vec<Pinned>> {
-        let own = tensor.gpu().is_some_and(|g| std::ptr::eq(&**g, self));
+    fn queue_download(self: &Arc<Gpu>, tensor: &Tensor) -> Result<Vec<Pinned>> {
+        let own = tensor.gpu().is_some_and(|g| Arc::ptr_eq(g, self));
         if !own {
             return Err(Error::internal(format!(
                 "the tensor does not lie in the memory of GPU {}",
@@ -172,11 +187,11 @@ impl Gpu {
             let len = PIECE.min(bytes - at);
             let pinned = match self.staging.take(len) {
                 Ok(pinned) => pinned,
-                Err(e) => return self.abandon(pieces, e),
+                Err(e) => return self.abandon(tensor, pieces, e),
             };
             let source = DevicePtr(from.0 + at as u64);
-            // SAFETY: the range belongs to the tensor, which the caller keeps until the copy is over; the pinned
-            // buffer is large enough and read only then.
+            // SAFETY: the range belongs to the tensor, which the caller or `abandon` keeps until the copy is over; the
+            // pinned buffer is large enough and read only then.
             let queued = unsafe {
                 self.driver
                     .to_host(self.outward, pinned.data.as_ptr(), source, len)
@@ -186,18 +201,27 @@ impl Gpu {
                 ..pinned
             });
             if let Err(e) = queued {
-                return self.abandon(pieces, e);
+                return self.abandon(tensor, pieces, e);
             }
         }
         Ok(pieces)
     }
 
-    /// Ends a download half way: what was queued may still write to its buffers.
-    fn abandon(&self, pieces: Vec<Pinned>, error: Error) -> Result<Vec<Pinned>> {
-        for piece in pieces {
-            // A buffer whose event cannot be recorded is never used again.
-            let _ = self.staging.give_after(piece, self.outward);
-        }
+    /// Ends a download half way: what was queued may still read the tensor and write to its buffers.
+    fn abandon(
+        self: &Arc<Gpu>,
+        tensor: &Tensor,
+        pieces: Vec<Pinned>,
+        error: Error,
+    ) -> Result<Vec<Pinned>> {
+        let gpu = self.clone();
+        let kept = (tensor.clone(), pieces);
+        self.when_over(self.outward, kept, move |(source, pieces), _| {
+            for piece in pieces {
+                gpu.staging.give(piece);
+            }
+            drop(source);
+        });
         Err(error)
     }
 }
@@ -273,37 +297,37 @@ impl Staging {
                     return Ok(waiting.swap_remove(i));
                 }
             }
-            if waiting.iter().map(|p| p.size).sum::<usize>() > MOST_WAITING {
-                self.free_idle(&mut waiting);
-            }
         }
-        let data = match self.driver.allocate_pinned(self.device, size) {
-            Ok(data) => data,
-            Err(_) => {
-                self.free_idle(&mut self.waiting.lock());
-                self.driver.allocate_pinned(self.device, size)?
-            }
-        };
-        self.held.fetch_add(size, Ordering::Relaxed);
         let spare = self.events.lock().pop();
+        let event = match spare {
+            Some(event) => event,
+            None => self.driver.event(self.device)?,
+        };
+        let made = self.driver.allocate_pinned(self.device, size);
+        let made = made.or_else(|_| {
+            self.free_idle(&mut self.waiting.lock(), 0);
+            self.driver.allocate_pinned(self.device, size)
+        });
+        let data = made.inspect_err(|_| self.events.lock().push(event))?;
+        self.held.fetch_add(size, Ordering::Relaxed);
         Ok(Pinned {
             data,
             size,
             used: 0,
-            event: match spare {
-                Some(event) => event,
-                None => self.driver.event(self.device)?,
-            },
+            event,
         })
     }
 
-    fn free_idle(&self, waiting: &mut Vec<Pinned>) {
+    /// Frees buffers that no copy uses until no more than `most` bytes wait, those first that have waited for longest.
+    fn free_idle(&self, waiting: &mut Vec<Pinned>, most: usize) {
+        let mut bytes = waiting.iter().map(|p| p.size).sum::<usize>();
         waiting.retain(|pinned| {
-            if !self.driver.is_over(pinned.event).unwrap_or(false) {
+            if bytes <= most || !self.driver.is_over(pinned.event).unwrap_or(false) {
                 return true;
             }
             // SAFETY: allocated by `take`; it waited, and the copy that used it is over.
             let _ = unsafe { self.driver.free_pinned(self.device, pinned.data) };
+            bytes -= pinned.size;
             self.held.fetch_sub(pinned.size, Ordering::Relaxed);
             self.events.lock().push(pinned.event);
             false
@@ -318,13 +342,15 @@ impl Staging {
     }
 
     fn give(&self, pinned: Pinned) {
-        self.waiting.lock().push(pinned);
+        let mut waiting = self.waiting.lock();
+        waiting.push(pinned);
+        self.free_idle(&mut waiting, MOST_WAITING);
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        self.free_idle(&mut self.waiting.lock());
+        self.free_idle(&mut self.waiting.lock(), 0);
     }
 }
 
@@ -332,13 +358,16 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// The thread on which what follows a copy runs, since a stream's own call must not use the driver.
 #[derive(Clone)]
-pub(super) struct Completion(Sender<Job>);
+pub(super) struct Completion {
+    jobs: Sender<Job>,
+    thread: ThreadId,
+}
 
 impl Completion {
     /// The thread ends when the last clone is gone.
     pub(super) fn new(index: usize) -> Result<Completion> {
         let (sender, jobs) = channel::<Job>();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name(format!("gpu-{index}"))
             .spawn(move || {
                 for job in jobs {
@@ -347,14 +376,28 @@ impl Completion {
                 }
             })
             .map_err(|e| Error::resource_exhausted(format!("no thread for GPU {index}: {e}")))?;
-        Ok(Completion(sender))
+        Ok(Completion {
+            jobs: sender,
+            thread: thread.thread().id(),
+        })
     }
 
     fn run(&self, job: Job) {
         // The thread lives as long as this sender does.
-        if let Err(lost) = self.0.send(job) {
+        if let Err(lost) = self.jobs.send(job) {
             (lost.0)();
         }
+    }
+
+    /// Waits until the thread has run what it was given so far; at once on the thread itself.
+    pub(super) fn wait(&self) {
+        if std::thread::current().id() == self.thread {
+            return;
+        }
+        let (sender, over) = channel::<()>();
+        self.run(Box::new(move || drop(sender)));
+        // Nothing is sent: the sender's end tells.
+        let _ = over.recv();
     }
 }
 
@@ -432,5 +475,55 @@ mod tests {
         assert!(gpus[0].download_now(&t).is_ok());
         drop(t);
         assert_eq!(gpus[0].stats().in_use, 0);
+    }
+
+    /// The download still holds the first tensor when room for the second is looked for.
+    #[test]
+    fn memory_that_a_copy_holds_is_waited_for() {
+        let fake = Arc::new(Fake::new(1, 1 << 20));
+        let gpu = Gpu::new(fake.clone(), 0).unwrap();
+        let shape = crate::Shape::of(&[700_000]).unwrap();
+        let alloc = || Tensor::alloc_on(&gpu, DType::U8, shape.clone());
+        let first = alloc().unwrap();
+        let small = gpu.upload(&Tensor::from(1i32)).unwrap();
+        let slow = |_| std::thread::sleep(std::time::Duration::from_millis(100));
+        gpu.download(&small, Box::new(slow));
+        gpu.download(&first, Box::new(|_| {}));
+        drop(first);
+        let second = alloc().unwrap();
+        assert_eq!(alloc().unwrap_err().code(), Code::ResourceExhausted);
+        drop(second);
+    }
+
+    #[test]
+    fn pinned_memory_stays_below_its_limit() {
+        let fake = Arc::new(Fake::new(1, 1 << 30));
+        let gpu = Gpu::new(fake, 0).unwrap();
+        let shape = crate::Shape::of(&[MOST_WAITING + 5 * PIECE]).unwrap();
+        let big = Tensor::alloc_on(&gpu, DType::U8, shape).unwrap();
+        drop(gpu.download_now(&big).unwrap());
+        gpu.completion.wait();
+        assert!(gpu.pinned_bytes() <= MOST_WAITING);
+    }
+
+    /// A host call that is refused, called or not: the outcome comes once, and nothing stays behind.
+    #[test]
+    fn a_refused_host_call_is_an_error_and_nothing_is_lost() {
+        for queued in [false, true] {
+            let (fake, gpus) = gpus(2);
+            let t = gpus[0].upload(&Tensor::from([1.0f32; 9])).unwrap();
+            fake.refuse_calls(queued);
+            assert!(gpus[0].download_now(&t).is_err());
+            let there = gpus[1].copy_from(&t).unwrap();
+            fake.accept_calls();
+            assert!(gpus[0].download_now(&t).is_ok());
+            drop((t, there));
+            for gpu in &gpus {
+                gpu.completion.wait();
+                assert_eq!(gpu.stats().in_use, 0);
+            }
+            drop(gpus);
+            assert_eq!(fake.settled(), (0, 0));
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Compiles `.cu` text with the host's C++ compiler to a shared object, kept on disk.
 
+use crate::device::cuda::cache::{self, Cache};
 use crate::error::{Error, Result};
 use regex::Regex;
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
@@ -57,20 +57,12 @@ pub const ENTRY: &str = "emulator_entry_";
 /// `FailedPrecondition` without a C++ compiler, `Internal` with the compiler's messages.
 pub fn compile(source: &str, name: &str, rounding: Rounding) -> Result<Vec<u8>> {
     let compiler = COMPILER.as_ref().map_err(Clone::clone)?;
-    let texts = (source, name, LANGUAGE, RUNTIME);
-    let key = (texts, &compiler.version, FLAGS, rounding);
-    let hash = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, key).hash(&mut hasher);
-        hasher.finish()
-    };
-    let folder = cache_folder();
-    std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, &e))?;
-    let object = folder.join(format!("{:016x}{:016x}.so", hash(0), hash(1)));
-    if let Ok(bytes) = std::fs::read(&object) {
+    let cache = cache();
+    let key = key(compiler, source, name, rounding);
+    if let Some(bytes) = cache.read(&key) {
         return Ok(bytes);
     }
-    let own = Scratch::new(&folder);
+    let own = Scratch::new()?;
     let context = match cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
         true => "",
         false => "#include <ucontext.h>\n",
@@ -85,23 +77,31 @@ pub fn compile(source: &str, name: &str, rounding: Rounding) -> Result<Vec<u8>> 
     own.write("cu", &whole)?;
     let plain = ["-E", "-std=c++17", "-w", "-x", "c++"];
     let text = compiler.run(name, plain.iter().map(Path::new).chain([&*own.path("cu")]))?;
-    own.write("cpp", &rewrite(&String::from_utf8_lossy(&text.stdout)))?;
+    own.write("cpp", rewrite(&String::from_utf8_lossy(&text.stdout)))?;
     let flags = FLAGS.iter().chain(rounding.flags()).map(Path::new);
     let files = [Path::new("-o"), &own.path("so"), &own.path("cpp")];
     compiler.run(name, flags.chain(files))?;
     let bytes = std::fs::read(own.path("so")).map_err(|e| Error::io(&own.path("so"), &e))?;
-    std::fs::rename(own.path("so"), &object).map_err(|e| Error::io(&object, &e))?;
+    cache.write(&key, &bytes);
     Ok(bytes)
 }
 
-/// Where objects are kept: the user's cache folder, else one for temporary files.
-pub fn cache_folder() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
-    let user = variable("XDG_CACHE_HOME").map(PathBuf::from);
-    let user = user.or_else(|| Some(Path::new(&variable("HOME")?).join(".cache")));
-    user.unwrap_or_else(std::env::temp_dir)
-        .join("tensorloom")
-        .join("emulator")
+/// Forgets the object that [`compile`] kept of these arguments; whether there was one.
+pub fn forget(source: &str, name: &str, rounding: Rounding) -> bool {
+    let compiler = COMPILER.as_ref();
+    compiler.is_ok_and(|c| cache().forget(&key(c, source, name, rounding)))
+}
+
+fn cache() -> Cache {
+    Cache::new(None, "emulator")
+}
+
+/// The name under which an object is kept: all that it depends on.
+fn key(compiler: &Compiler, source: &str, name: &str, rounding: Rounding) -> String {
+    let flags = [FLAGS, rounding.flags()].concat().join(" ");
+    let rounding = format!("{rounding:?}");
+    let parts = [source, name, LANGUAGE, RUNTIME, &flags, &rounding];
+    cache::key(&[&parts[..], &[&compiler.version]].concat())
 }
 
 struct Compiler {
@@ -151,30 +151,59 @@ impl Compiler {
     }
 }
 
-/// Files of one compilation, removed at its end.
-struct Scratch(PathBuf);
+/// A fresh folder for files that nobody else can have put there, removed at its end.
+pub struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new(folder: &Path) -> Scratch {
+    /// In the user's cache folder, or in the one for temporary files, where others may write, too.
+    ///
+    /// # Errors
+    /// When neither takes a folder.
+    pub fn new() -> Result<Scratch> {
+        let kept = cache().folder;
+        let kept = kept.filter(|folder| std::fs::create_dir_all(folder).is_ok());
+        match kept.and_then(|folder| Scratch::within(&folder).ok()) {
+            Some(scratch) => Ok(scratch),
+            None => Scratch::within(&std::env::temp_dir()),
+        }
+    }
+
+    fn within(folder: &Path) -> Result<Scratch> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Scratch(folder.join(format!("new-{}-{number}", std::process::id())))
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = folder.join(format!("tensorloom-{}-{number}", std::process::id()));
+            match builder.create(&path) {
+                Ok(()) => return Ok(Scratch(path)),
+                // Somebody else's, or left behind.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && number < 1 << 20 => {}
+                Err(e) => return Err(Error::io(&path, &e)),
+            }
+        }
     }
-    fn path(&self, ending: &str) -> PathBuf {
-        self.0.with_extension(ending)
+
+    /// A file of it.
+    pub fn path(&self, ending: &str) -> PathBuf {
+        self.0.join("kernels").with_extension(ending)
     }
-    fn write(&self, ending: &str, text: &str) -> Result<()> {
+
+    /// Writes a file of it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, ending: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
         let path = self.path(ending);
-        std::fs::write(&path, text).map_err(|e| Error::io(&path, &e))
+        std::fs::write(&path, bytes).map_err(|e| Error::io(&path, &e))
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        for ending in ["cu", "cpp", "so"] {
-            // A file that is not there needs no removal, and one that stays does no harm.
-            let _ = std::fs::remove_file(self.path(ending));
-        }
+        // One that stays does no harm.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -254,6 +283,24 @@ mod tests {
         let text = rewrite("extern __shared__ float buffer[];\n__shared__ int n;");
         assert!(text.contains("*const buffer = "), "{text}");
         assert!(text.contains("static int n; static"), "{text}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn scratch_folders_are_fresh_and_this_user_s_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir();
+        let (one, two) = (
+            Scratch::within(&folder).unwrap(),
+            Scratch::within(&folder).unwrap(),
+        );
+        assert_ne!(one.0, two.0);
+        let mode = std::fs::metadata(&one.0).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        one.write("so", b"code").unwrap();
+        let path = one.0.clone();
+        drop(one);
+        assert!(!path.exists() && Scratch::within(&path).is_err());
     }
 
     #[test]

@@ -360,20 +360,12 @@ impl Driver for Emulator {
         owners.dedup_by_key(|d| Arc::as_ptr(d));
         self.copy(stream, (to.0 as usize, from.0 as usize, bytes), owners)
     }
-    unsafe fn fill(&self, stream: StreamId, to: DevicePtr, byte: u8, bytes: usize) -> Result<()> {
-        let owner = self.owner(to, bytes, "a fill")?;
-        self.queue(stream, move |_, _| {
-            let _alone = owner.alone.lock();
-            // SAFETY: the range was checked, and the caller promises that it exists until it is filled.
-            unsafe { std::ptr::write_bytes(to.0 as *mut u8, byte, bytes) };
-            owner.arena.touched(to.0);
-            Ok(())
-        })
-    }
-
     fn compile(&self, device: usize, source: &str, name: &str) -> Result<Vec<u8>> {
         self.device(device)?;
         compile::compile(source, name, self.options.rounding)
+    }
+    fn forget(&self, _: usize, source: &str, name: &str) -> bool {
+        compile::forget(source, name, self.options.rounding)
     }
     fn load(&self, device: usize, image: &[u8]) -> Result<ModuleId> {
         self.device(device)?;

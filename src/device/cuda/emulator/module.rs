@@ -1,13 +1,12 @@
 //! Loaded kernels: their parameters, the check of arguments, and one launch, twice where races are looked for.
 
-use super::compile::ENTRY;
+use super::compile::{ENTRY, Scratch};
 use super::memory::{Arena, POISON, Span};
 use crate::device::cuda::{Arg, Grid};
 use crate::error::{Error, Result};
 use libloading::Library;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The most threads of a block, and the stack of each.
 const MAX_THREADS: usize = 1024;
@@ -101,16 +100,11 @@ pub struct Call {
 impl Module {
     /// Loads a copy of an object.
     pub fn load(image: &[u8]) -> Result<Module> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let folder = super::compile::cache_folder();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("copy-{}-{number}.so", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, &e))?;
-        std::fs::write(&path, image).map_err(|e| Error::io(&path, &e))?;
-        // SAFETY: the object was compiled here and has no initializers.
-        let library = unsafe { Library::new(&path) };
-        // The loaded code stays without its file; where the system keeps the file, it does no harm.
-        let _ = std::fs::remove_file(&path);
+        let own = Scratch::new()?;
+        own.write("so", image)?;
+        // SAFETY: the object was compiled here and has no initializers. The loaded code stays without its file; where the
+        // system keeps the file, it does no harm.
+        let library = unsafe { Library::new(own.path("so")) };
         let library =
             library.map_err(|e| Error::internal(format!("the emulator's object: {e}")))?;
         Ok(Module {
@@ -184,7 +178,7 @@ impl Function {
 fn check_type(param: &Param, arg: &Arg) -> Result<(), String> {
     let fits = match arg {
         Arg::Ptr(_) => param.kind == 0,
-        Arg::I32(_) | Arg::U32(_) | Arg::I64(_) | Arg::U64(_) => param.kind == 1,
+        Arg::I32(_) | Arg::I64(_) | Arg::U64(_) => param.kind == 1,
         Arg::F32(_) | Arg::F64(_) => param.kind == 2,
         Arg::Bytes(_) => param.kind != 0,
     };

@@ -31,7 +31,6 @@ const FUNCTIONS: &[&str] = &[
     "cuMemcpyAsync",
     "cuMemcpyDtoHAsync_v2",
     "cuMemcpyHtoDAsync_v2",
-    "cuMemsetD8Async",
     "cuModuleGetFunction",
     "cuModuleLoadData",
     "cuStreamAddCallback",

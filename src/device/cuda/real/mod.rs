@@ -1,9 +1,9 @@
 //! The driver of real GPUs: CUDA's driver interface through cudarc, kernels compiled by NVRTC.
 
-mod cache;
 mod library;
 mod nvrtc;
 
+use super::cache::{self, Cache};
 use super::driver::{
     Arg, DevicePtr, Driver, EventId, Facts, FunctionId, Grid, HostCall, ModuleId, StreamId,
 };
@@ -26,6 +26,9 @@ pub struct Real {
     modules: Table<sys::CUmodule>,
     functions: Table<sys::CUfunction>,
     compiler: Nvrtc,
+    cache: Cache,
+    /// What is to be said of the devices that its kernels cannot be compiled for.
+    left_out: Vec<String>,
 }
 
 /// A handle of CUDA's, which any thread may use.
@@ -75,6 +78,13 @@ impl Real {
             if count <= 0 {
                 return Err("the driver shows no CUDA device".into());
             }
+            let mut devices = Vec::new();
+            for ordinal in 0..count {
+                let mut device = 0;
+                checked("cuDeviceGet", sys::cuDeviceGet(&mut device, ordinal)).map_err(say)?;
+                devices.push((device, facts(device).map_err(say)?));
+            }
+            let all: Vec<_> = devices.iter().map(|(_, facts)| facts.capability).collect();
             let mut real = Real {
                 facts: Vec::new(),
                 contexts: Vec::new(),
@@ -82,12 +92,21 @@ impl Real {
                 events: Table::new(),
                 modules: Table::new(),
                 functions: Table::new(),
-                compiler: Nvrtc::open(version / 1000)?,
+                compiler: Nvrtc::open(version / 1000, &all)?,
+                cache: Cache::new(Some("TENSORLOOM_KERNEL_CACHE"), "kernels"),
+                left_out: Vec::new(),
             };
-            for ordinal in 0..count {
-                let mut device = 0;
-                checked("cuDeviceGet", sys::cuDeviceGet(&mut device, ordinal)).map_err(say)?;
-                real.facts.push(facts(device).map_err(say)?);
+            for (device, facts) in devices {
+                if !real.compiler.serves(facts.capability) {
+                    let version = real.compiler.version();
+                    let (major, minor) = facts.capability;
+                    real.left_out.push(format!(
+                        "{} is left out: NVRTC {version} does not compile for compute capability {major}.{minor}",
+                        facts.model
+                    ));
+                    continue;
+                }
+                real.facts.push(facts);
                 let mut context = std::ptr::null_mut();
                 let made = sys::cuDevicePrimaryCtxRetain(&mut context, device);
                 checked("cuDevicePrimaryCtxRetain", made).map_err(say)?;
@@ -95,6 +114,24 @@ impl Real {
             }
             Ok(real)
         }
+    }
+
+    /// Why some of the machine's devices are not among these; empty when all are.
+    pub fn left_out(&self) -> String {
+        self.left_out.join("; ")
+    }
+
+    /// What is compiled for a device.
+    fn target(&self, device: usize) -> Result<String> {
+        let facts = self.facts.get(device);
+        let facts = facts.ok_or_else(|| Error::internal(format!("there is no GPU {device}")))?;
+        Ok(self.compiler.target(facts.capability))
+    }
+
+    /// The name under which an image is kept: all that it depends on.
+    fn key(&self, source: &str, target: &str) -> String {
+        let options = nvrtc::options(target).join(" ");
+        cache::key(&[source, &options, &self.compiler.version()])
     }
 
     /// Makes a device's context current on this thread, as most calls need it.
@@ -295,26 +332,19 @@ impl Driver for Real {
         let done = unsafe { sys::cuMemcpyAsync(to.0, from.0, bytes, stream) };
         checked("cuMemcpyAsync", done)
     }
-    unsafe fn fill(&self, stream: StreamId, to: DevicePtr, byte: u8, bytes: usize) -> Result<()> {
-        let stream = self.stream_of(stream)?;
-        // SAFETY: the caller vouches for the range.
-        let done = unsafe { sys::cuMemsetD8Async(to.0, byte, bytes, stream) };
-        checked("cuMemsetD8Async", done)
-    }
     fn compile(&self, device: usize, source: &str, name: &str) -> Result<Vec<u8>> {
-        let facts = self
-            .facts
-            .get(device)
-            .ok_or_else(|| Error::internal(format!("there is no GPU {device}")))?;
-        let compiler = &self.compiler;
-        let target = compiler.target(facts.capability);
-        let key = cache::key(&[source, &target, &compiler.version()]);
-        if let Some(image) = cache::read(&key) {
+        let target = self.target(device)?;
+        let key = self.key(source, &target);
+        if let Some(image) = self.cache.read(&key) {
             return Ok(image);
         }
-        let image = compiler.compile(source, name, &target)?;
-        cache::write(&key, &image);
+        let image = self.compiler.compile(source, name, &target)?;
+        self.cache.write(&key, &image);
         Ok(image)
+    }
+    fn forget(&self, device: usize, source: &str, _: &str) -> bool {
+        let target = self.target(device);
+        target.is_ok_and(|target| self.cache.forget(&self.key(source, &target)))
     }
     fn load(&self, device: usize, image: &[u8]) -> Result<ModuleId> {
         self.enter(device)?;
@@ -406,12 +436,10 @@ impl Driver for Real {
         let stream = self.stream_of(stream)?;
         let boxed = Box::into_raw(Box::new(f));
         // A callback, unlike a host function, is called after a failure too, and told of it.
-        // SAFETY: `arrived` takes the box back exactly once, since the driver calls a callback exactly once.
+        // SAFETY: `arrived` takes the box back at most once, since the driver calls a callback at most once.
         let done = unsafe { sys::cuStreamAddCallback(stream, Some(arrived), boxed.cast(), 0) };
-        checked("cuStreamAddCallback", done).inspect_err(|_| {
-            // SAFETY: the driver refused it, so the box is still ours.
-            drop(unsafe { Box::from_raw(boxed) });
-        })
+        // An error may be one of earlier work, and the callback queued all the same: then too the box is `arrived`'s.
+        checked("cuStreamAddCallback", done)
     }
 }
 

@@ -71,31 +71,72 @@ fn candidates() -> Vec<PathBuf> {
     all
 }
 
+/// How code for a target is compiled.
+pub(super) fn options(target: &str) -> [String; 2] {
+    [
+        format!("--gpu-architecture={target}"),
+        "--std=c++17".to_string(),
+    ]
+}
+
+/// Of what several libraries compile for (capabilities times ten), the first that serves the most of some devices;
+/// nothing when none serves any.
+fn best(libraries: &[&[c_int]], devices: &[(u32, u32)]) -> Option<usize> {
+    let served = |targets: &[c_int]| devices.iter().filter(|d| serves(targets, **d)).count();
+    let most = libraries
+        .iter()
+        .map(|t| served(t))
+        .max()
+        .filter(|n| *n > 0)?;
+    libraries.iter().position(|t| served(t) == most)
+}
+
+/// Whether code for one of these capabilities runs on a device: for its own, or an older one's PTX.
+fn serves(targets: &[c_int], (major, minor): (u32, u32)) -> bool {
+    let own = i64::from(major) * 10 + i64::from(minor);
+    targets.iter().any(|t| i64::from(*t) <= own)
+}
+
 impl Nvrtc {
-    /// The first library that is found and not newer than `newest`, the driver's own major version: a driver loads
-    /// no code that a newer compiler made.
+    /// The first library that is found and compiles for all the devices of these capabilities, else for the most of
+    /// them. It is not newer than `newest`, the driver's own major version: a driver loads no code that a newer
+    /// compiler made. New compilers leave old devices behind.
     ///
     /// # Errors
     /// Where it was looked for, or what it lacks.
-    pub(super) fn open(newest: c_int) -> std::result::Result<Nvrtc, String> {
+    pub(super) fn open(
+        newest: c_int,
+        devices: &[(u32, u32)],
+    ) -> std::result::Result<Nvrtc, String> {
         let mut why = String::new();
+        let mut found: Vec<Nvrtc> = Vec::new();
         for path in candidates() {
             // SAFETY: loading the compiler's library runs its initializers, which are the vendor's and made for that.
             match unsafe { Library::new(&path) } {
                 Ok(library) => match Nvrtc::of(library) {
-                    Ok(found) if found.version.0 <= newest => return Ok(found),
-                    Ok(found) => {
+                    Ok(one) if one.version.0 <= newest => {
+                        if devices.iter().all(|d| one.serves(*d)) {
+                            return Ok(one);
+                        }
                         let path = path.display();
-                        why = format!(
-                            "{path}: version {} is newer than the driver",
-                            found.version()
-                        );
+                        let version = one.version();
+                        why = format!("{path}: version {version} is too new for the devices");
+                        found.push(one);
+                    }
+                    Ok(one) => {
+                        let path = path.display();
+                        let version = one.version();
+                        why = format!("{path}: version {version} is newer than the driver");
                     }
                     Err(e) => why = format!("{}: {e}", path.display()),
                 },
                 Err(e) if why.is_empty() || path.exists() => why = e.to_string(),
                 Err(_) => {}
             }
+        }
+        let targets: Vec<&[c_int]> = found.iter().map(|f| &f.targets[..]).collect();
+        if let Some(i) = best(&targets, devices) {
+            return Ok(found.swap_remove(i));
         }
         Err(format!(
             "the compiler of GPU kernels (libnvrtc.so.12 or .13) was not found: install it or set TENSORLOOM_NVRTC to its folder ({why})"
@@ -149,6 +190,11 @@ impl Nvrtc {
         format!("{}.{}", self.version.0, self.version.1)
     }
 
+    /// Whether it compiles for a device of that capability.
+    pub(super) fn serves(&self, capability: (u32, u32)) -> bool {
+        serves(&self.targets, capability)
+    }
+
     /// What to compile for so that it runs on a device of that capability: its own machine code (`sm_90`), or, for a
     /// device newer than the compiler, the newest PTX that the compiler knows (`compute_90`).
     pub(super) fn target(&self, (major, minor): (u32, u32)) -> String {
@@ -170,10 +216,8 @@ impl Nvrtc {
             CString::new(s).map_err(|_| Error::internal("a kernel's source holds a zero"))
         };
         let (source, c_name) = (c(source)?, c(name)?);
-        let options = [
-            c(&format!("--gpu-architecture={target}"))?,
-            c("--std=c++17")?,
-        ];
+        let options = options(target);
+        let options = options.iter().map(|o| c(o)).collect::<Result<Vec<_>>>()?;
         let options: Vec<*const c_char> = options.iter().map(|o| o.as_ptr()).collect();
         let mut program: Program = ptr::null_mut();
         // SAFETY: the texts end with zeros and outlive the calls; sizes are what the library said; the program is
@@ -239,5 +283,22 @@ impl Nvrtc {
             "{call} failed: {}",
             words.to_string_lossy()
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_library_that_serves_the_most_devices_is_taken() {
+        let (new, old): (&[c_int], &[c_int]) = (&[75, 80, 90, 120], &[50, 70, 75, 90]);
+        assert_eq!(best(&[new, old], &[(9, 0)]), Some(0));
+        assert_eq!(best(&[new, old], &[(9, 0), (7, 0)]), Some(1));
+        assert_eq!(best(&[new, new], &[(9, 0), (7, 0)]), Some(0));
+        assert_eq!(best(&[new, old], &[(3, 5)]), None);
+        assert_eq!(best(&[], &[(9, 0)]), None);
+        // Newer than all: an older one's PTX.
+        assert!(serves(old, (12, 1)) && !serves(new, (7, 0)));
     }
 }

@@ -43,7 +43,7 @@ static PRELUDE_ALONE: Source = Source {
 /// The compiler; nothing when there is none and nobody said that there is one.
 fn compiler() -> Option<Nvrtc> {
     let promised = ["TENSORLOOM_NVRTC", "CI"].map(|v| std::env::var_os(v).is_some());
-    match Nvrtc::open(99) {
+    match Nvrtc::open(99, &[]) {
         Ok(found) => Some(found),
         Err(why) if promised.contains(&true) => panic!("{why}"),
         Err(why) => {
