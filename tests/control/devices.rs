@@ -16,6 +16,8 @@ fn session(g: &Graph, cpu_devices: usize) -> Session {
     let options = SessionOptions {
         threads: 2,
         cpu_devices,
+        // What passes between CPUs is counted; a GPU would have more to pass.
+        gpu_devices: 0,
         ..SessionOptions::default()
     };
     Session::with_options(g, &options).unwrap()

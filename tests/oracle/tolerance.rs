@@ -177,3 +177,23 @@ pub fn smallest(dtype: DType) -> f64 {
         _ => 0.0,
     }
 }
+
+/// Ops whose GPU kernels give a result where the CPU's refuse a value, since the host does not see it: indices and labels
+/// out of range, whole numbers divided by 0 or raised to less than 0.
+const NOT_REFUSED_ON_GPUS: &[&str] = &[
+    "Div",
+    "FloorDiv",
+    "FloorMod",
+    "Gather",
+    "GatherV2",
+    "Mod",
+    "Pow",
+    "SparseSoftmaxCrossEntropyWithLogits",
+    "TruncateDiv",
+    "TruncateMod",
+];
+
+/// Whether a session of this process may run the op on a GPU, which does not refuse its values.
+pub fn may_not_refuse(op: &str) -> bool {
+    NOT_REFUSED_ON_GPUS.contains(&op) && !tensorloom::device::cuda::discover().gpus.is_empty()
+}
