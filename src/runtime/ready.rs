@@ -43,11 +43,15 @@ struct State {
 }
 
 impl State {
-    fn push(&mut self, device: usize, ready: Ready) {
+    /// A node goes to the end of its device's line; one that another device waits for, to its head.
+    fn push(&mut self, device: usize, is_transfer: bool, ready: Ready) {
         if self.lines.len() <= device {
             self.lines.resize_with(device + 1, VecDeque::new);
         }
-        self.lines[device].push_back(ready);
+        match is_transfer {
+            true => self.lines[device].push_front(ready),
+            false => self.lines[device].push_back(ready),
+        }
         self.len += 1;
     }
     fn pop(&mut self) -> Option<Ready> {
@@ -91,7 +95,8 @@ impl Run {
         let called = {
             let mut s = self.lines.0.lock();
             for ready in nodes {
-                s.push(self.plan.nodes[ready.node as usize].device as usize, ready);
+                let n = &self.plan.nodes[ready.node as usize];
+                s.push(n.device as usize, n.is_transfer, ready);
             }
             let called = s.len.min(pool.threads().saturating_sub(s.servers));
             s.servers += called;
