@@ -235,3 +235,28 @@ fn what_is_wrong_with_a_tensor_that_crosses_is_told_of_who_wants_it() {
         "{text}"
     );
 }
+
+/// What reads a variable of another device after an update reads the updated value, beside one that reads it before.
+#[test]
+fn a_variable_that_crosses_is_read_when_it_is_wanted() {
+    const FLOAT: &str = r#"attr { key: "T" value { type: DT_FLOAT } }"#;
+    let g = imported(&format!(
+        r#"
+        node {{ name: "v" op: "VariableV2" device: "/cpu:0" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}
+            attr {{ key: "shape" value {{ shape {{ }} }} }} }}
+        node {{ name: "one" op: "Const" device: "/cpu:0" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}
+            attr {{ key: "value" value {{ tensor {{ dtype: DT_FLOAT tensor_shape {{ }} float_val: 1 }} }} }} }}
+        node {{ name: "init" op: "Assign" device: "/cpu:0" input: "v" input: "one" {FLOAT} }}
+        node {{ name: "before" op: "Neg" device: "/gpu:0" input: "v" {FLOAT} }}
+        node {{ name: "more" op: "AssignAdd" device: "/cpu:0" input: "v" input: "one" input: "^before" {FLOAT} }}
+        node {{ name: "after" op: "Neg" device: "/gpu:0" input: "v" input: "^more" {FLOAT} }}
+        versions {{ producer: 1395 }}"#
+    ));
+    let s = session(&g);
+    s.run((), (), ["init"]).unwrap();
+    for step in 1..20u8 {
+        let got = s.run((), ["before:0", "after:0"], ()).unwrap();
+        let got = [0, 1].map(|i| got[i].to_scalar::<f32>().unwrap());
+        assert_eq!(got, [-f32::from(step), -f32::from(step) - 1.0]);
+    }
+}
