@@ -1,5 +1,6 @@
 //! What ArgMax and ArgMin share: along an axis, the place of the first element that beats all others.
 
+use super::cuda::NOT_COMPLEX;
 use super::elementwise::BLOCK;
 use super::number::Real;
 use crate::device::cpu::Disjoint;
@@ -165,23 +166,6 @@ const fn kernel<F: Contest<T>, T: Element>() -> KernelDef {
     super::elementwise::for_type::<T>(new::<F, T>)
 }
 
-/// The types that GPUs compare.
-const ON_GPU: &[DType] = &[
-    DType::F16,
-    DType::BF16,
-    DType::F32,
-    DType::F64,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::Bool,
-];
-
 /// The kernels of such an op.
 pub(crate) const fn kernels<F>() -> [KernelDef; 14]
 where
@@ -204,7 +188,10 @@ where
         kernel::<F, u64>(),
         kernel::<F, bool>(),
         KernelDef::gpu_host(
-            &[("T", ON_GPU), ("output_type", &[DType::I32, DType::I64])],
+            &[
+                ("T", NOT_COMPLEX),
+                ("output_type", &[DType::I32, DType::I64]),
+            ],
             &["dimension"],
             super::cuda::reduction::places,
         ),
