@@ -39,11 +39,8 @@ compare "run metadata" "$python" "$here/run_metadata.py"
 compare "random op calls" "$here/extra.sh" "${TENSORLOOM_SEED:-1}" 2
 compare "random graphs" "$here/random_graphs.sh" "${TENSORLOOM_SEED:-2}" 330
 compare "towers" "$python" "$here/towers.py" --check
-<<<<<<< HEAD
 compare "gradients through functions" "$python" "$here/function_gradients.py" --check
-=======
 compare "placement" "$python" "$here/placer.py" --check
->>>>>>> 6d51139 (Placement is logged once, in TensorFlow's lines; tests of the log and of large groups)
 compare "SavedModels" "$python" "$here/saved_models.py" --check
 compare "frozen graphs" "$python" "$here/freeze.py"
 compare "random streams" "$here/streams.sh" "${TENSORLOOM_SEED:-2}"
