@@ -44,18 +44,22 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 /// No file may be longer, ever; about 400 lines is what to aim at.
 const LONGEST: usize = 700;
 
-fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
+fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool, out: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;
     };
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
-            rust_files(&path, out);
-        } else if path.extension().is_some_and(|e| e == "rs") {
+            files(&path, wanted, out);
+        } else if wanted(&path) {
             out.push(path);
         }
     }
+}
+
+fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
+    files(dir, &|p| p.extension().is_some_and(|e| e == "rs"), out);
 }
 
 fn sources(dirs: &[&str]) -> Vec<(String, String)> {
@@ -226,4 +230,42 @@ fn unsafe_blocks_say_why() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A script that its shell cannot read to the end would do only the first part of its work.
+#[test]
+fn scripts_can_be_read_by_their_shells() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shell = |p: &Path| {
+        let text = fs::read(p).unwrap_or_default();
+        let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
+        let first = String::from_utf8_lossy(first).into_owned();
+        let name = first
+            .starts_with("#!")
+            .then(|| first.rsplit(['/', ' ']).next());
+        name.flatten()
+            .filter(|n| n.ends_with("sh"))
+            .map(str::to_string)
+    };
+    let mut scripts = Vec::new();
+    for dir in [".ci", "scripts", "tests"] {
+        // Python environments are made below tests/interop.
+        let own = |p: &Path| !p.components().any(|c| c.as_os_str() == ".venv");
+        files(
+            &root.join(dir),
+            &|p| own(p) && shell(p).is_some(),
+            &mut scripts,
+        );
+    }
+    assert!(scripts.len() >= 6, "{scripts:?}");
+    for script in scripts {
+        let shell = shell(&script).unwrap();
+        let read = std::process::Command::new(&shell)
+            .arg("-n")
+            .arg(&script)
+            .output();
+        let read = read.unwrap_or_else(|e| panic!("{shell}: {e}"));
+        let told = String::from_utf8_lossy(&read.stderr);
+        assert!(read.status.success(), "{}: {told}", script.display());
+    }
 }
