@@ -5,6 +5,7 @@ use super::node::Edge;
 use super::{Endpoint, Graph, NodeId, Output};
 use crate::error::{Error, Result};
 use crate::op::{Attrs, infer_attrs, signature};
+use petgraph::Direction;
 
 impl Graph {
     /// Makes another op of a node, which keeps its name, its number and its outputs, so that handles to it stay good. What is
@@ -50,9 +51,9 @@ impl Graph {
         node.inputs.clone_from(&inputs);
         node.controls = controls.to_vec();
         node.handles = handles;
-        state
-            .nodes
-            .retain_edges(|g, e| g.edge_endpoints(e).is_none_or(|(_, to)| to != id.index()));
+        while let Some(old) = state.nodes.first_edge(id.index(), Direction::Incoming) {
+            state.nodes.remove_edge(old);
+        }
         for (i, e) in inputs.iter().enumerate() {
             let edge = Edge::Data {
                 port: e.port,
