@@ -1,7 +1,8 @@
 //! Placement: which device each node of a run stands on.
 //!
 //! All nodes of the graph are placed, also those that a run does not need: so a node has the same device in every
-//! run. A node with a state stays where it is when the graph grows. What is wrong with nodes that a run has nothing to do with does not stop it.
+//! run. A node with a state stays where it is when the graph grows. What is wrong with nodes that a run has nothing to
+//! do with does not stop it.
 
 mod groups;
 mod placements;
